@@ -1,0 +1,47 @@
+/**
+ * What the API server needs to know of a kind beyond its address: subresources, defaulting,
+ * validation, columns. Every group exports a list of these; the API server and the webhook server
+ * take them as an argument, so that local admission and cluster admission run the same functions.
+ */
+import type { FieldError } from './field-error.ts';
+import type { KubeObject, ResourceKind } from './object.ts';
+
+export interface PrinterColumn {
+  readonly name: string;
+  readonly type: 'string' | 'integer' | 'date' | 'boolean';
+  /** Simple JSONPath as in a CRD, e.g. `.status.url` or `.status.conditions[?(@.type=="Ready")].status`. */
+  readonly jsonPath: string;
+  readonly priority?: number;
+}
+
+/** Who asks, for defaulting and validation that depends on it. */
+export interface AdmissionContext {
+  readonly operation: 'CREATE' | 'UPDATE';
+  readonly userName: string;
+  /** Wall time in ms. */
+  readonly nowMs: number;
+  /** The stored object; undefined on create. */
+  readonly old?: KubeObject;
+}
+
+export interface KindDefinition<T extends KubeObject = KubeObject> extends ResourceKind<T> {
+  readonly singular: string;
+  readonly shortNames?: readonly string[];
+  readonly categories?: readonly string[];
+  /** Has a status subresource: a write to the object never changes `status`, a status write nothing else. */
+  readonly hasStatus: boolean;
+  /** Has a scale subresource at these dotted paths (`spec.replicas`, `status.replicas`, `status.selector`). */
+  readonly scale?: { readonly spec: string; readonly status: string; readonly selector?: string };
+  /** `generation` rises when something outside metadata and status changes. False for Events, ConfigMaps... @default true */
+  readonly hasGeneration?: boolean;
+  /**
+   * `sync`: a write is acknowledged when it is on disk. `behind`: acknowledged at once and written
+   * behind; the object can be rebuilt from the machine or from other objects after a crash. @default sync
+   */
+  readonly durability?: 'sync' | 'behind';
+  readonly columns?: readonly PrinterColumn[];
+  /** Returns the object with defaults filled in; must not change its argument. */
+  readonly applyDefaults?: (object: T, context: AdmissionContext) => T;
+  /** Returns all field errors; empty when valid. Called after defaulting, not for status writes. */
+  readonly validate?: (object: T, context: AdmissionContext) => readonly FieldError[];
+}
