@@ -61,7 +61,11 @@ export class FakeClock implements Clock {
     let best: Timer | undefined;
     for (const timer of this.timers) {
       if (timer.dueMs > until) continue;
-      if (!best || timer.dueMs < best.dueMs || (timer.dueMs === best.dueMs && timer.order < best.order))
+      if (
+        !best ||
+        timer.dueMs < best.dueMs ||
+        (timer.dueMs === best.dueMs && timer.order < best.order)
+      )
         best = timer;
     }
     return best;

@@ -1,0 +1,259 @@
+/**
+ * A local copy of one kind's objects, kept current by list and watch. Shared: everybody who asks for
+ * the same kind and selector gets the same informer. Handlers are called synchronously as events
+ * arrive, with the cache already updated; they must be quick and hand work to a queue.
+ */
+import type { KubeObject, ResourceKind } from '../apis/meta/object.ts';
+import { keyOf } from '../apis/meta/object.ts';
+import { backoffMs } from '../std/backoff.ts';
+import type { Clock } from '../std/clock.ts';
+import { sleep } from '../std/clock.ts';
+import type { Logger } from '../std/logger.ts';
+import type { Random } from '../std/random.ts';
+import { ApiError, isGone } from './api-error.ts';
+import type { KubeClient } from './client.ts';
+import { collectionPath } from './resource-path.ts';
+import type { WatchEvent } from './transport.ts';
+
+export interface InformerOptions {
+  readonly namespace?: string | undefined;
+  readonly labelSelector?: string | undefined;
+}
+
+export interface Change<T extends KubeObject> {
+  readonly type: 'added' | 'updated' | 'deleted';
+  readonly object: T;
+  /** The object before an update. */
+  readonly old?: T;
+}
+
+export interface Informer<T extends KubeObject> {
+  readonly kind: ResourceKind<T>;
+  /** The first list has been taken in. */
+  readonly hasSynced: boolean;
+  get(namespace: string, name: string): T | undefined;
+  /** All objects, or those of a namespace, or those which carry all of `labels`. */
+  list(options?: { namespace?: string; labels?: Readonly<Record<string, string>> }): readonly T[];
+  /** Calls the handler for all that is known already, then for each change. Returns how to stop. */
+  onChange(handler: (change: Change<T>) => void): () => void;
+}
+
+const RETRY = { initialMs: 20, maxMs: 5_000 };
+
+export class InformerFactory {
+  private readonly informers = new Map<string, ReflectingInformer<KubeObject>>();
+  private readonly deps: InformerDeps;
+  private signal: AbortSignal | undefined;
+
+  constructor(deps: InformerDeps) {
+    this.deps = deps;
+  }
+
+  informer<T extends KubeObject>(
+    kind: ResourceKind<T>,
+    options: InformerOptions = {},
+  ): Informer<T> {
+    const id = `${collectionPath(kind, options.namespace)}?${options.labelSelector ?? ''}`;
+    let informer = this.informers.get(id);
+    if (!informer) {
+      informer = new ReflectingInformer(kind as ResourceKind, options, this.deps);
+      this.informers.set(id, informer);
+      if (this.signal) informer.start(this.signal);
+    }
+    return informer as unknown as Informer<T>;
+  }
+
+  /** Starts every informer made so far; one made later starts at once. */
+  start(signal: AbortSignal): void {
+    this.signal = signal;
+    for (const informer of this.informers.values()) informer.start(signal);
+  }
+
+  /** Resolves when every informer made so far has its first list. @throws the signal's reason. */
+  async waitForSync(signal?: AbortSignal): Promise<void> {
+    const synced = Promise.all([...this.informers.values()].map((informer) => informer.synced));
+    if (!signal) {
+      await synced;
+      return;
+    }
+    signal.throwIfAborted();
+    await new Promise<void>((resolve, reject) => {
+      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+      synced.then(() => resolve(), reject);
+    });
+  }
+}
+
+export interface InformerDeps {
+  readonly client: KubeClient;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly logger: Logger;
+}
+
+class ReflectingInformer<T extends KubeObject> implements Informer<T> {
+  readonly kind: ResourceKind<T>;
+  readonly synced: Promise<void>;
+  hasSynced = false;
+  private readonly options: InformerOptions;
+  private readonly deps: InformerDeps;
+  private readonly byNamespace = new Map<string, Map<string, T>>();
+  private readonly handlers = new Set<(change: Change<T>) => void>();
+  private markSynced: () => void = () => undefined;
+  private isStarted = false;
+  private resourceVersion = '';
+
+  constructor(kind: ResourceKind<T>, options: InformerOptions, deps: InformerDeps) {
+    this.kind = kind;
+    this.options = options;
+    this.deps = deps;
+    this.synced = new Promise((resolve) => {
+      this.markSynced = resolve;
+    });
+  }
+
+  get(namespace: string, name: string): T | undefined {
+    return this.byNamespace.get(this.kind.namespaced ? namespace : '')?.get(name);
+  }
+
+  list(
+    options: { namespace?: string; labels?: Readonly<Record<string, string>> } = {},
+  ): readonly T[] {
+    const maps =
+      options.namespace === undefined
+        ? [...this.byNamespace.values()]
+        : [this.byNamespace.get(options.namespace) ?? new Map<string, T>()];
+    const wanted = Object.entries(options.labels ?? {});
+    const found: T[] = [];
+    for (const map of maps)
+      for (const object of map.values())
+        if (wanted.every(([key, value]) => object.metadata.labels?.[key] === value))
+          found.push(object);
+    return found;
+  }
+
+  onChange(handler: (change: Change<T>) => void): () => void {
+    this.handlers.add(handler);
+    for (const object of this.list()) handler({ type: 'added', object });
+    return () => this.handlers.delete(handler);
+  }
+
+  start(signal: AbortSignal): void {
+    if (this.isStarted) return;
+    this.isStarted = true;
+    void this.run(signal);
+  }
+
+  private async run(signal: AbortSignal): Promise<void> {
+    const { clock, random, logger } = this.deps;
+    for (let failures = 0; !signal.aborted;) {
+      try {
+        if (this.resourceVersion === '') await this.relist(signal);
+        failures = 0;
+        await this.watchOnce(signal);
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isGone(error)) {
+          this.resourceVersion = '';
+          continue;
+        }
+        // A server that refuses the watch may have been restored to an older state: list again.
+        if (error instanceof ApiError) this.resourceVersion = '';
+        failures += 1;
+        logger.debug('watch interrupted', { kind: this.kind.kind, error: String(error), failures });
+        const delayMs = backoffMs(failures, RETRY) * (0.5 + random());
+        await sleep(clock, delayMs, signal).catch(() => undefined);
+      }
+    }
+  }
+
+  private async relist(signal: AbortSignal): Promise<void> {
+    const { client } = this.deps;
+    const query: Record<string, string> = {};
+    if (this.options.labelSelector) query['labelSelector'] = this.options.labelSelector;
+    const path = collectionPath(this.kind, this.options.namespace);
+    const response = await client.transport.request({ method: 'GET', path, query, signal });
+    if (response.status >= 400) throw ApiError.from(response.status, response.body);
+    const list = response.body as { metadata: { resourceVersion: string }; items: T[] };
+    const seen = new Set<string>();
+    for (const item of list.items) {
+      const object = this.withType(item);
+      seen.add(keyOf(object.metadata));
+      this.store(object);
+    }
+    for (const object of this.list()) if (!seen.has(keyOf(object.metadata))) this.remove(object);
+    this.resourceVersion = list.metadata.resourceVersion;
+    this.hasSynced = true;
+    this.markSynced();
+  }
+
+  private async watchOnce(signal: AbortSignal): Promise<void> {
+    const query: Record<string, string> = {
+      resourceVersion: this.resourceVersion,
+      allowWatchBookmarks: 'true',
+    };
+    if (this.options.labelSelector) query['labelSelector'] = this.options.labelSelector;
+    let failure: ApiError | undefined;
+    const path = collectionPath(this.kind, this.options.namespace);
+    await this.deps.client.transport.watch({ path, query, signal }, (event) => {
+      failure ??= this.take(event);
+    });
+    if (failure) throw failure;
+  }
+
+  private take(event: WatchEvent): ApiError | undefined {
+    if (event.type === 'ERROR') {
+      const status = event.object as { code?: number };
+      return ApiError.from(status.code ?? 500, event.object);
+    }
+    const object = this.withType(event.object as T);
+    this.resourceVersion = object.metadata.resourceVersion ?? this.resourceVersion;
+    if (event.type === 'BOOKMARK') return undefined;
+    if (event.type === 'DELETED') this.remove(object);
+    else this.store(object);
+    return undefined;
+  }
+
+  /** Items of a list carry no apiVersion and kind on a real API server. */
+  private withType(object: T): T {
+    if (object.kind !== undefined && object.apiVersion !== undefined) return object;
+    const { group, version, kind } = this.kind;
+    return { ...object, apiVersion: group === '' ? version : `${group}/${version}`, kind };
+  }
+
+  private store(object: T): void {
+    const namespace = object.metadata.namespace ?? '';
+    let map = this.byNamespace.get(namespace);
+    if (!map) this.byNamespace.set(namespace, (map = new Map()));
+    const old = map.get(object.metadata.name);
+    if (old && old.metadata.resourceVersion === object.metadata.resourceVersion) return;
+    map.set(object.metadata.name, object);
+    // A new uid under an old name is another object: whoever watches must see the first one go.
+    if (old && old.metadata.uid !== object.metadata.uid) {
+      this.notify({ type: 'deleted', object: old });
+      this.notify({ type: 'added', object });
+    } else this.notify(old ? { type: 'updated', object, old } : { type: 'added', object });
+  }
+
+  private remove(object: T): void {
+    const namespace = object.metadata.namespace ?? '';
+    const map = this.byNamespace.get(namespace);
+    if (!map?.delete(object.metadata.name)) return;
+    if (map.size === 0) this.byNamespace.delete(namespace);
+    this.notify({ type: 'deleted', object });
+  }
+
+  private notify(change: Change<T>): void {
+    for (const handler of [...this.handlers]) {
+      try {
+        handler(change);
+      } catch (error) {
+        this.deps.logger.error('informer handler failed', {
+          kind: this.kind.kind,
+          key: keyOf(change.object.metadata),
+          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+        });
+      }
+    }
+  }
+}
