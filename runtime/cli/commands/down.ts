@@ -1,0 +1,39 @@
+/** `knit down`: stops everything that `up` started, also what a killed runtime left behind. */
+import { rmSync } from 'node:fs';
+import { cleanupAgent } from '../../agent/cleanup-agent.ts';
+import { systemClock } from '../../std/clock.ts';
+import { bridgeOf } from '../local-names.ts';
+import type { Command } from '../command.ts';
+import { makeLogger } from '../logger.ts';
+import { askSupervisor } from '../supervisor/control-socket.ts';
+
+export const downCommand: Command = {
+  summary: 'stop the local runtime and every function',
+  help: `Usage: knit down [--purge]
+
+Stops everything that knit up started, containers included. What was deployed is there again after
+the next knit up.
+
+  --home DIR    which runtime (default $KNIT_HOME, else ~/.knit)
+  --purge       remove the home too: deployments, images, events, logs
+`,
+  options: { purge: { type: 'boolean' } },
+  async run({ home, values }) {
+    const wasRunning = await askSupervisor(home.supervisorSocket, { type: 'shutdown' });
+    const logger = makeLogger('knit-down', { KNIT_LOG_LEVEL: 'error', ...process.env });
+    await cleanupAgent({
+      home: home.root,
+      bridge: bridgeOf(home.root),
+      clock: systemClock,
+      logger,
+    });
+    rmSync(home.statusFile, { force: true });
+    rmSync(home.supervisorSocket, { force: true });
+    if (values['purge']) rmSync(home.root, { recursive: true, force: true });
+    process.stderr.write(
+      (wasRunning ? 'knit is down\n' : 'knit was not running\n') +
+        (values['purge'] ? `removed ${home.root}\n` : ''),
+    );
+    return 0;
+  },
+};

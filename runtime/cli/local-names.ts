@@ -1,0 +1,19 @@
+/** Names of the local home that more than one process uses. */
+import { createHash } from 'node:crypto';
+
+/** Services are at `http://<name>.<namespace>.localhost:<port>`; browsers and curl resolve it to loopback. */
+export const LOCAL_DOMAIN = 'localhost';
+export const GATEWAY_SERVICE_HOST = 'knit-gateway.knative-serving.svc.cluster.local';
+export const BROKER_INGRESS_HOST = 'broker-ingress.knative-eventing.svc.cluster.local';
+
+/**
+ * The bridge of a home's pods. Name and network are derived from the home's path, so that two
+ * runtimes on one machine do not meet: 10.64-10.127.0.0/16, which Docker and Podman do not use.
+ */
+export function bridgeOf(homeRoot: string): { name: string; cidr: string } {
+  const hash = createHash('sha256').update(homeRoot).digest();
+  return {
+    name: `knit${hash.toString('hex').slice(0, 6)}`,
+    cidr: `10.${64 + ((hash[3] ?? 0) % 64)}.0.0/16`,
+  };
+}
