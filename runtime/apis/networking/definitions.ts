@@ -1,0 +1,17 @@
+/** What the API server needs to know of networking.internal.knative.dev. */
+import type { KindDefinition } from '../meta/kind-definition.ts';
+import { ingressKind } from './types.ts';
+
+export const networkingDefinitions: readonly KindDefinition[] = [
+  {
+    ...ingressKind,
+    singular: 'ingress',
+    shortNames: ['kingress', 'king'],
+    categories: ['knative-internal', 'networking'],
+    hasStatus: true,
+    columns: [
+      { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
+      { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].reason' },
+    ],
+  },
+];
