@@ -24,6 +24,10 @@ export interface DeliverySpec {
   /** ISO 8601 duration. */
   backoffDelay?: string;
   timeout?: string;
+  /** ISO 8601 duration: the longest Retry-After of a 429 or 503 that is honoured; `PT0S` ignores it. */
+  retryAfterMax?: string;
+  /** Encoding towards the subscriber: `json` is structured mode. @default binary */
+  format?: 'json' | 'binary';
 }
 
 export interface Addressable {
