@@ -56,7 +56,7 @@ export class InformerFactory {
     const id = `${collectionPath(kind, options.namespace)}?${options.labelSelector ?? ''}`;
     let informer = this.informers.get(id);
     if (!informer) {
-      informer = new ReflectingInformer(kind as ResourceKind, options, this.deps);
+      informer = new ReflectingInformer<KubeObject>(kind, options, this.deps);
       this.informers.set(id, informer);
       if (this.signal) informer.start(this.signal);
     }
@@ -244,7 +244,7 @@ class ReflectingInformer<T extends KubeObject> implements Informer<T> {
   }
 
   private notify(change: Change<T>): void {
-    for (const handler of [...this.handlers]) {
+    for (const handler of this.handlers) {
       try {
         handler(change);
       } catch (error) {

@@ -15,7 +15,7 @@ export class LineSplitter {
 
   /** @throws {Error} when a line exceeds 16 MiB. */
   push(chunk: Uint8Array): void {
-    const text = this.rest + this.decoder.write(chunk as Buffer);
+    const text = this.rest + this.decoder.write(chunk);
     let start = 0;
     for (let end = text.indexOf('\n'); end >= 0; end = text.indexOf('\n', start)) {
       if (end > start) this.onLine(text.slice(start, end));
