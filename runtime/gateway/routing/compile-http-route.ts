@@ -1,0 +1,183 @@
+/**
+ * One HTTPRoute as rules of the table, and the order of precedence among rules. Pure.
+ * Source: Gateway API v1, HTTPRouteRule.matches (precedence) and HTTPRouteFilter.
+ */
+import type { HTTPRoute, HTTPRouteFilter, HTTPRouteMatch, HTTPRouteRule } from '../../apis/gateway/types.ts';
+import type { HeaderChanges } from '../http/rewrite.ts';
+import { noHeaderChanges } from '../http/rewrite.ts';
+import type { HttpRule, PathMatch, TextMatch } from './table.ts';
+
+/** A rule with what decides ties. */
+export interface RankedRule {
+  readonly rule: HttpRule;
+  readonly created: string;
+  readonly key: string;
+  readonly index: number;
+}
+
+/** A match whose regular expression does not compile is left out: it can match nothing. */
+export function compileHttpRoute(route: HTTPRoute): readonly RankedRule[] {
+  const { metadata, spec } = route;
+  const key = `${metadata.namespace ?? ''}/${metadata.name}`;
+  const created = metadata.creationTimestamp ?? '';
+  const ranked: RankedRule[] = [];
+  for (const rule of spec.rules ?? [])
+    for (const match of rule.matches?.length ? rule.matches : [{}]) {
+      const compiled = compileRule(rule, match, metadata.namespace ?? '');
+      if (compiled) ranked.push({ rule: compiled, created, key, index: ranked.length });
+    }
+  return ranked;
+}
+
+const pathRank = { exact: 0, regex: 1, prefix: 2 } as const;
+
+/**
+ * Exact path, then regular expressions, then prefixes, the longer first; then method, number of
+ * header and query conditions, age, name, order in the object. Where an expression stands is left
+ * to implementations; before prefixes, `/items/{id}` wins over a default route.
+ */
+export function compareRules(a: RankedRule, b: RankedRule): number {
+  const [x, y] = [a.rule, b.rule];
+  return (
+    pathRank[x.path.type] - pathRank[y.path.type] ||
+    y.path.value.length - x.path.value.length ||
+    Number(y.method !== undefined) - Number(x.method !== undefined) ||
+    y.headers.length - x.headers.length ||
+    y.query.length - x.query.length ||
+    compareText(a.created, b.created) ||
+    compareText(a.key, b.key) ||
+    a.index - b.index
+  );
+}
+
+const compareText = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+function compileRule(
+  rule: HTTPRouteRule,
+  match: HTTPRouteMatch,
+  namespace: string,
+): HttpRule | undefined {
+  const path = compilePath(match.path);
+  const headers = compileTexts(match.headers, (name) => name.toLowerCase());
+  const query = compileTexts(match.queryParams, (name) => name);
+  if (!path || !headers || !query) return undefined;
+  return {
+    path,
+    method: match.method,
+    headers,
+    query,
+    ...compileFilters(rule.filters ?? []),
+    backends: (rule.backendRefs ?? []).map((ref) => ({
+      service: `${ref.namespace ?? namespace}/${ref.name}`,
+      weight: ref.weight ?? 1,
+    })),
+    timeoutMs: parseDurationMs(rule.timeouts?.request),
+  };
+}
+
+function compilePath(path: HTTPRouteMatch['path']): PathMatch | undefined {
+  const value = path?.value ?? '/';
+  if (path?.type === 'Exact') return { type: 'exact', value };
+  if (path?.type !== 'RegularExpression') return { type: 'prefix', value };
+  const regex = compileRegex(value);
+  return regex && { type: 'regex', regex, value };
+}
+
+function compileTexts(
+  matches: readonly { type?: string; name: string; value: string }[] | undefined,
+  nameOf: (name: string) => string,
+): (TextMatch & { name: string })[] | undefined {
+  const compiled: (TextMatch & { name: string })[] = [];
+  for (const { type, name, value } of matches ?? []) {
+    if (type !== 'RegularExpression') {
+      compiled.push({ type: 'exact', name: nameOf(name), value });
+      continue;
+    }
+    const regex = compileRegex(value);
+    if (!regex) return undefined;
+    compiled.push({ type: 'regex', name: nameOf(name), regex });
+  }
+  return compiled;
+}
+
+/** Whole-value match, as in Envoy. */
+function compileRegex(source: string): RegExp | undefined {
+  try {
+    return new RegExp(`^(?:${source})$`);
+  } catch {
+    // The API server takes any string; a rule that cannot match is the honest reading of a broken one.
+    return undefined;
+  }
+}
+
+type Filters = Pick<
+  HttpRule,
+  'changes' | 'responseChanges' | 'rewriteHost' | 'rewritePath' | 'unsupportedFilter'
+>;
+
+function compileFilters(filters: readonly HTTPRouteFilter[]): Filters {
+  let compiled: Filters = {
+    changes: noHeaderChanges,
+    responseChanges: noHeaderChanges,
+    rewriteHost: undefined,
+    rewritePath: undefined,
+    unsupportedFilter: undefined,
+  };
+  for (const filter of filters) {
+    if (filter.type === 'RequestHeaderModifier')
+      compiled = { ...compiled, changes: compileChanges(filter.requestHeaderModifier) };
+    else if (filter.type === 'ResponseHeaderModifier')
+      compiled = { ...compiled, responseChanges: compileChanges(filter.responseHeaderModifier) };
+    else if (filter.type === 'URLRewrite') compiled = { ...compiled, ...compileRewrite(filter) };
+    else compiled = { ...compiled, unsupportedFilter: String(filter.type) };
+  }
+  return compiled;
+}
+
+function compileRewrite({
+  urlRewrite,
+}: HTTPRouteFilter): Pick<Filters, 'rewriteHost' | 'rewritePath'> {
+  const path = urlRewrite?.path;
+  const full = path?.type === 'ReplaceFullPath' ? path.replaceFullPath : undefined;
+  const prefix = path?.type === 'ReplacePrefixMatch' ? (path.replacePrefixMatch ?? '') : undefined;
+  return {
+    rewriteHost: urlRewrite?.hostname,
+    rewritePath:
+      full !== undefined
+        ? { type: 'full', value: full }
+        : prefix !== undefined
+          ? { type: 'prefix', value: prefix }
+          : undefined,
+  };
+}
+
+interface Modifier {
+  set?: { name: string; value: string }[];
+  add?: { name: string; value: string }[];
+  remove?: string[];
+}
+
+/** Names and values that could break a head out of its frame are left out. */
+function compileChanges(modifier: Modifier | undefined): HeaderChanges {
+  const pairs = (list: Modifier['set']): (readonly [string, string])[] =>
+    (list ?? []).filter(isSafe).map(({ name, value }) => [name.toLowerCase(), value.trim()]);
+  return {
+    set: pairs(modifier?.set),
+    add: pairs(modifier?.add),
+    remove: (modifier?.remove ?? []).map((name) => name.toLowerCase()),
+  };
+}
+
+/** A field that may be written into a head: a token, and a value of latin1 without control characters. */
+export const isSafe = ({ name, value }: { name: string; value: string }): boolean =>
+  /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+
+/** Gateway API durations, e.g. `1m30s`; 0 for none and for anything else. */
+export function parseDurationMs(text: string | undefined): number {
+  if (text === undefined || !/^(?:[0-9]{1,5}(?:h|m|s|ms)){1,4}$/.test(text)) return 0;
+  const unitMs: Readonly<Record<string, number>> = { h: 3_600_000, m: 60_000, s: 1_000, ms: 1 };
+  let sum = 0;
+  for (const [, count, unit] of text.matchAll(/([0-9]+)(ms|h|m|s)/g))
+    sum += Number(count) * (unitMs[unit!] ?? 0);
+  return sum;
+}
