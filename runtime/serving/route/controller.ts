@@ -1,0 +1,101 @@
+/** Wires the Route controller: looked at when it, what its traffic refers to, or a child changes. */
+import { coreServiceKind } from '../../apis/core/types.ts';
+import { isControlledBy, keyOf, splitKey } from '../../apis/meta/object.ts';
+import { ingressKind } from '../../apis/networking/types.ts';
+import { routeLabelKey } from '../../apis/serving/labels.ts';
+import { ingressName, targetHostName } from '../../apis/serving/names.ts';
+import type { Configuration, Revision, Route } from '../../apis/serving/types.ts';
+import { configurationKind, revisionKind, routeKind } from '../../apis/serving/types.ts';
+import type { ControllerContext } from '../../kube/context.ts';
+import type { Controller } from '../../kube/controller.ts';
+import type { Informer } from '../../kube/informer.ts';
+import { controllerKeyOf, labelKeyOf, makePlanController } from '../controllers.ts';
+import type { ServingConfigSource } from '../serving-config.ts';
+import type { ObservedRoute } from './route.ts';
+import { planRoute } from './route.ts';
+import type { TrafficSources } from './traffic.ts';
+
+export function makeRouteController(
+  context: ControllerContext,
+  config: ServingConfigSource,
+): Controller {
+  const routes = context.informers.informer(routeKind);
+  const configurations = context.informers.informer(configurationKind);
+  const revisions = context.informers.informer(revisionKind);
+  const ingresses = context.informers.informer(ingressKind);
+  const services = context.informers.informer(coreServiceKind);
+
+  const observe = (route: Route): ObservedRoute => {
+    const { namespace = '', name } = route.metadata;
+    const names = ['', ...(route.spec.traffic ?? []).map(({ tag }) => tag ?? '')].map((tag) =>
+      targetHostName(name, tag),
+    );
+    const ours = services
+      .list({ namespace, labels: { [routeLabelKey]: name } })
+      .filter((service) => isControlledBy(service, route));
+    const namesakes = [...new Set(names)]
+      .map((candidate) => services.get(namespace, candidate))
+      .filter((service) => service !== undefined && !ours.includes(service));
+    return {
+      route,
+      sources: observeSources(route, { configurations, revisions }),
+      ingress: ingresses.get(namespace, ingressName(name)),
+      services: [...ours, ...namesakes.filter((service) => service !== undefined)],
+    };
+  };
+
+  const controller = makePlanController(context, {
+    name: 'route-controller',
+    plan: (key) => {
+      const { namespace, name } = splitKey(key);
+      const route = routes.get(namespace, name);
+      if (!route || route.metadata.deletionTimestamp) return undefined;
+      return planRoute(observe(route), config.current, context.clock.now());
+    },
+  });
+  /** A Configuration or Revision concerns the Routes whose traffic names it. */
+  const routesTo = (object: Configuration | Revision, refersTo: keyof RouteReference): string[] =>
+    routes
+      .list({ namespace: object.metadata.namespace ?? '' })
+      .filter((route) =>
+        route.spec.traffic?.some((target) => target[refersTo] === object.metadata.name),
+      )
+      .map((route) => keyOf(route.metadata));
+  controller.watch(routes);
+  controller.watch(configurations, (object) => routesTo(object, 'configurationName'));
+  controller.watch(revisions, (object) => routesTo(object, 'revisionName'));
+  controller.watch(ingresses, controllerKeyOf('Route'));
+  controller.watch(services, labelKeyOf(routeLabelKey));
+  return controller;
+}
+
+interface RouteReference {
+  readonly configurationName?: string;
+  readonly revisionName?: string;
+}
+
+function observeSources(
+  route: Route,
+  informers: {
+    readonly configurations: Informer<Configuration>;
+    readonly revisions: Informer<Revision>;
+  },
+): TrafficSources {
+  const namespace = route.metadata.namespace ?? '';
+  const configurations = new Map<string, Configuration>();
+  const revisions = new Map<string, Revision>();
+  const addRevision = (name: string | undefined): void => {
+    const revision = name ? informers.revisions.get(namespace, name) : undefined;
+    if (revision) revisions.set(revision.metadata.name, revision);
+  };
+  for (const { configurationName, revisionName } of route.spec.traffic ?? []) {
+    addRevision(revisionName);
+    const configuration = configurationName
+      ? informers.configurations.get(namespace, configurationName)
+      : undefined;
+    if (!configuration) continue;
+    configurations.set(configuration.metadata.name, configuration);
+    addRevision(configuration.status?.latestReadyRevisionName);
+  }
+  return { configurations, revisions };
+}
