@@ -11,14 +11,12 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { EventLog, LogBatch, LogRecord } from './event-log.ts';
 import { LogBusy, LogFull } from './event-log.ts';
-import { recordBytes, writeRecord } from './log-record.ts';
+import { RECORD_HEADER_BYTES, recordBytes, writeRecord } from './log-record.ts';
 import {
   Segment,
-  SEGMENT_HEADER_BYTES,
   isSegmentName,
   segmentHeader,
   segmentName,
-  setAside,
 } from './segment.ts';
 
 /** Small enough to index at once when a consumer goes back, large enough that rolling is rare. */
@@ -169,14 +167,33 @@ export class FileLog implements EventLog {
     const names = (await readdir(directory)).filter(isSegmentName).sort();
     for (const name of names) {
       const file = path.join(directory, name);
-      const segment = await Segment.open(file);
+      const segment = await Segment.open(file, logger);
       if (segment) this.segments.push(segment);
-      else await setAside(file, logger);
+      else this.nextSequence = Number.parseInt(name, 10); // A crash while creating it: write over it.
     }
     const newest = this.segments.at(-1);
     if (!newest) return;
-    await newest.repair(logger);
-    this.nextSequence = newest.end;
+    await newest.index(Number.MAX_SAFE_INTEGER, logger);
+    this.nextSequence = Math.max(this.nextSequence, newest.end);
+    const tornBytes = await newest.tornBytes();
+    if (tornBytes > 0) await this.leaveTornTail(newest, tornBytes);
+  }
+
+  /**
+   * The tail may be a torn write, never acknowledged, or a damaged event that triggers have already
+   * settled by its sequence. So its sequences (at most one for each header that fits) are never given
+   * again: the log goes on in a new file, and only once that is durable the tail is cut off.
+   */
+  private async leaveTornTail(newest: Segment, tornBytes: number): Promise<void> {
+    this.nextSequence += Math.ceil(tornBytes / RECORD_HEADER_BYTES);
+    this.writtenPaths.add(newest.path);
+    try {
+      await this.beginSegment();
+      await newest.cutTail();
+    } catch (error) {
+      const fields = { file: newest.path, error: String(error) };
+      this.options.logger.warn('failed to cut a torn tail off, will try at the next start', fields);
+    }
   }
 
   private totalBytes(): number {
@@ -355,5 +372,3 @@ function asLogError(cause: unknown): Error {
     return new LogFull('disk', 'no space left for the event log', { cause });
   return new Error('failed to write to the event log', { cause });
 }
-
-export { SEGMENT_HEADER_BYTES };

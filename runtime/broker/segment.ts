@@ -3,7 +3,7 @@
  * records back with their checksum verified, and to set damaged bytes aside. It never writes events:
  * that is the file log's, which owns the only descriptor for writing.
  */
-import { open, readFile, rename, stat, truncate, unlink, writeFile } from 'node:fs/promises';
+import { open, readFile, stat, unlink, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import type { Logger } from '../std/logger.ts';
 import type { LogBatch, LogRecord } from './event-log.ts';
@@ -47,17 +47,23 @@ export class Segment {
     return segment;
   }
 
-  /** Opens by header. undefined when the header itself is unreadable (a crash while creating it). */
-  static async open(file: string): Promise<Segment | undefined> {
+  /**
+   * Opens by name and header. Where the header is damaged the name still says the base, so that no
+   * sequence is ever given twice; undefined when the file holds nothing at all.
+   */
+  static async open(file: string, logger: Logger): Promise<Segment | undefined> {
+    const base = Number.parseInt(path.basename(file), 10);
     const handle = await open(file, 'r');
     try {
       const header = Buffer.alloc(SEGMENT_HEADER_BYTES);
       const { bytesRead } = await handle.read(header, 0, SEGMENT_HEADER_BYTES, 0);
-      if (bytesRead < SEGMENT_HEADER_BYTES || !header.subarray(0, 8).equals(MAGIC))
-        return undefined;
-      const base = Number(header.readBigUInt64BE(8));
-      const { size } = await handle.stat();
-      return new Segment({ path: file, base, createdMs: header.readDoubleBE(16), bytes: size });
+      const { size, mtimeMs } = await handle.stat();
+      if (bytesRead < SEGMENT_HEADER_BYTES) return undefined;
+      const isValid =
+        header.subarray(0, 8).equals(MAGIC) && Number(header.readBigUInt64BE(8)) === base;
+      if (!isValid) logger.error('log file has a damaged header', { file });
+      const createdMs = isValid ? header.readDoubleBE(16) : mtimeMs;
+      return new Segment({ path: file, base, createdMs, bytes: size });
     } finally {
       await handle.close();
     }
@@ -114,17 +120,19 @@ export class Segment {
     this.times = times;
   }
 
-  /**
-   * Makes the newest file fit to be appended to: a torn tail (nothing intact follows it) is set
-   * aside and cut off. Returns nothing of it: what was torn was never acknowledged.
-   */
-  async repair(logger: Logger): Promise<void> {
-    await this.index(Number.MAX_SAFE_INTEGER, logger);
+  /** Bytes behind the last intact record: a write that was torn, or damage. Index first. */
+  async tornBytes(): Promise<number> {
     const { size } = await stat(this.path);
-    if (size > this.bytes) {
-      await truncate(this.path, this.bytes);
-      const handle = await open(this.path, 'r+');
+    return Math.max(0, size - this.bytes);
+  }
+
+  /** Cuts off what follows the last intact record; `index` has set a copy aside. */
+  async cutTail(): Promise<void> {
+    const handle = await open(this.path, 'r+');
+    try {
+      await handle.truncate(this.bytes);
       await handle.sync();
+    } finally {
       await handle.close();
     }
   }
@@ -183,12 +191,6 @@ export function segmentHeader(base: number, createdMs: number): Buffer {
   header.writeBigUInt64BE(BigInt(base), 8);
   header.writeDoubleBE(createdMs, 16);
   return header;
-}
-
-/** Moves a file that is no segment out of the way, so that its name can be used again. */
-export async function setAside(file: string, logger: Logger): Promise<void> {
-  await rename(file, `${file}.damaged`);
-  logger.error('log file has no valid header: set aside', { file: `${file}.damaged` });
 }
 
 /** Keeps damaged bytes for inspection beside the log, and says so. */
