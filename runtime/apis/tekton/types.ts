@@ -95,6 +95,8 @@ export interface TaskRun extends KubeObject {
     steps?: StepState[];
     results?: { name: string; type: string; value: ParamValue }[];
     taskSpec?: TaskSpec;
+    /** The status of each attempt that failed and was retried, oldest first. */
+    retriesStatus?: NonNullable<TaskRun['status']>[];
   };
 }
 
