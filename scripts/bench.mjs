@@ -10,7 +10,9 @@ import { installNpmPackages, mustRun, requireNode, root } from './machine.mjs';
 const args = process.argv.slice(2);
 const json = args.includes('--json');
 const wanted = args.filter((argument) => !argument.startsWith('--'));
-const unknown = args.filter((argument) => argument.startsWith('--') && !['--json', '--list'].includes(argument));
+const unknown = args.filter(
+  (argument) => argument.startsWith('--') && !['--json', '--list'].includes(argument),
+);
 
 requireNode();
 const names = readdirSync(join(root, 'bench'))
@@ -19,7 +21,9 @@ const names = readdirSync(join(root, 'bench'))
   .sort();
 const missing = wanted.filter((name) => !names.includes(name));
 if (unknown.length > 0 || missing.length > 0) {
-  console.error(`unknown: ${[...unknown, ...missing].join(', ')}; benchmarks are ${names.join(', ')}`);
+  console.error(
+    `unknown: ${[...unknown, ...missing].join(', ')}; benchmarks are ${names.join(', ')}`,
+  );
   process.exit(2);
 }
 if (args.includes('--list')) {
@@ -41,8 +45,11 @@ if (json) console.log(JSON.stringify(figures, null, 2));
 process.exit(0);
 
 function describe({ figure, value, unit, comparison, ratio, goal, met }) {
-  const round = (number) => (Math.abs(number) >= 100 ? Math.round(number) : Number(number.toPrecision(3)));
-  const against = comparison ? `; ${comparison.name} ${round(comparison.value)} ${unit}; ratio ${round(ratio)}` : '';
+  const round = (number) =>
+    Math.abs(number) >= 100 ? Math.round(number) : Number(number.toPrecision(3));
+  const against = comparison
+    ? `; ${comparison.name} ${round(comparison.value)} ${unit}; ratio ${round(ratio)}`
+    : '';
   const verdict = goal === undefined ? '' : `; goal ${goal}: ${met ? 'met' : 'not met'}`;
   return `${figure}: ${round(value)} ${unit}${against}${verdict}`;
 }

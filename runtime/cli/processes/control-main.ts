@@ -1,0 +1,150 @@
+/**
+ * The control process: the API server and everything that only talks to it. The one place where the
+ * rooms of the control plane are put together.
+ */
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { stringify } from 'yaml';
+import { detectDriver } from '../../agent/detect-driver.ts';
+import { startAgent } from '../../agent/start-agent.ts';
+import { makeLocalPki } from '../../apiserver/make-local-pki.ts';
+import { startApiServer } from '../../apiserver/start-api-server.ts';
+import { startAutoscaler } from '../../autoscaler/start-autoscaler.ts';
+import { startBuild } from '../../build/start-build.ts';
+import { startEventing } from '../../eventing/start-eventing.ts';
+import { KubeClient } from '../../kube/client.ts';
+import { InformerFactory } from '../../kube/informer.ts';
+import { startServing } from '../../serving/start-serving.ts';
+import { startSources } from '../../sources/start-sources.ts';
+import { allDefinitions } from '../all-definitions.ts';
+import { CommandError } from '../command-error.ts';
+import { homeOf } from '../home.ts';
+import {
+  BROKER_INGRESS_HOST,
+  GATEWAY_SERVICE_HOST,
+  LOCAL_DOMAIN,
+  bridgeOf,
+} from '../local-names.ts';
+import { packageRoot } from '../version.ts';
+import { runChild } from './child-shell.ts';
+
+await runChild('control', async (environment) => {
+  const { options, logger, signal, clock } = environment;
+  const home = homeOf(options.home, {});
+  const driver = await chooseDriver(options.driver);
+  // The agent is made after the API server, which must be able to read its logs.
+  let readPodLog: Awaited<ReturnType<typeof startAgent>>['readPodLog'] | undefined;
+
+  const pki = await makeLocalPki(home.pki, { hosts: ['127.0.0.1', 'localhost'] });
+  const api = await startApiServer({
+    dataDir: home.data,
+    definitions: allDefinitions,
+    clock,
+    random: Math.random,
+    logger: logger.child({ room: 'apiserver' }),
+    tls: { host: '127.0.0.1', port: options.apiPort, cert: pki.cert, key: pki.key },
+    token: pki.token,
+    socketPath: home.apiSocket,
+    readPodLog: (request) => {
+      if (!readPodLog) throw new Error('the agent is not ready yet');
+      return readPodLog(request);
+    },
+  });
+  environment.onStop(() => api.close());
+  const apiUrl = `https://127.0.0.1:${api.port}`;
+  writeKubeconfig(home.kubeconfig, { apiUrl, ca: pki.ca, token: pki.token });
+
+  const client = new KubeClient(api.transport);
+  const informers = new InformerFactory({ client, clock, random: Math.random, logger });
+  const contextOf = (room: string) => ({
+    client,
+    informers,
+    clock,
+    random: Math.random,
+    logger: logger.child({ room }),
+    signal,
+  });
+  const clusterLocalGateway = { host: '127.0.0.1', port: options.gatewayInternalPort };
+  const functionsRoot = join(packageRoot(), 'dist/runtime/functions');
+
+  const agent = await startAgent(contextOf('agent'), {
+    home: home.root,
+    driver: driver.driver,
+    nodeName: 'knit',
+    bridge: bridgeOf(home.root),
+    onBridgeReady: (address) => environment.send({ type: 'bridge', address }),
+    imageStoreRoot: home.containers,
+    bundlesRoot: home.bundles,
+    functionsRoot,
+  });
+  readPodLog = (request) => agent.readPodLog(request);
+  environment.onStop(({ stopPods }) => agent.close({ stopPods }));
+
+  const handles = await Promise.all([
+    startServing(contextOf('serving'), {
+      domain: LOCAL_DOMAIN,
+      externalPort: options.gatewayPort,
+      gatewayServiceHost: GATEWAY_SERVICE_HOST,
+    }),
+    startAutoscaler(contextOf('autoscaler'), { statSocketPath: home.autoscalerSocket }),
+    startEventing(contextOf('eventing'), { brokerIngressHost: BROKER_INGRESS_HOST }),
+    startSources(contextOf('sources'), { clusterLocalGateway }),
+    startBuild(contextOf('build'), {
+      home: home.root,
+      imageStoreRoot: home.containers,
+      bundlesRoot: home.bundles,
+      functionsRoot,
+      mode: driver.driver === 'oci' ? 'buildah' : 'bundle',
+    }),
+  ]);
+  environment.onStop(async () => {
+    await Promise.all(handles.map((handle) => handle.close()));
+  });
+  informers.start(signal);
+  await informers.waitForSync(signal);
+  return {
+    driver: driver.driver,
+    apiUrl,
+    ...(driver.reason === undefined ? {} : { driverReason: driver.reason }),
+  };
+});
+
+async function chooseDriver(
+  wanted: 'auto' | 'oci' | 'process',
+): Promise<{ driver: 'oci' | 'process'; reason?: string | undefined }> {
+  const warning = 'functions run as plain processes, and nothing isolates them';
+  if (wanted === 'process') return { driver: 'process', reason: warning };
+  const found = await detectDriver();
+  if (found.driver === 'oci') return { driver: 'oci' };
+  if (wanted === 'oci')
+    throw new CommandError(`containers cannot run here: ${found.reason ?? 'unknown reason'}`);
+  return {
+    driver: 'process',
+    reason: `${warning}, since ${found.reason ?? 'containers cannot run'}`,
+  };
+}
+
+function writeKubeconfig(
+  path: string,
+  access: { apiUrl: string; ca: string; token: string },
+): void {
+  const text = stringify({
+    apiVersion: 'v1',
+    kind: 'Config',
+    'current-context': 'knit',
+    clusters: [
+      {
+        name: 'knit',
+        cluster: {
+          server: access.apiUrl,
+          'certificate-authority-data': Buffer.from(access.ca).toString('base64'),
+        },
+      },
+    ],
+    users: [{ name: 'knit', user: { token: access.token } }],
+    contexts: [{ name: 'knit', context: { cluster: 'knit', user: 'knit', namespace: 'default' } }],
+  });
+  mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
+  writeFileSync(path, text, { mode: 0o600 });
+  chmodSync(path, 0o600);
+}
