@@ -1,0 +1,140 @@
+/**
+ * `sls logs`: what the pods of a function (or of all functions) printed. Pods come and go with the
+ * load, so that `--tail` follows those that appear later, too.
+ */
+import { podKind, type Pod } from '../../runtime/apis/core/types.ts';
+import { InformerFactory } from '../../runtime/kube/informer.ts';
+import { systemClock } from '../../runtime/std/clock.ts';
+import { silentLogger } from '../../runtime/std/logger.ts';
+import type { FunctionModel } from '../config/service-model.ts';
+import { readPodLog } from '../deploy/pod-log.ts';
+import type { Target } from '../target/target.ts';
+import { UserError } from '../user-error.ts';
+import type { CommandContext } from './command-context.ts';
+
+const serviceOfPod = 'serving.knative.dev/service';
+/** Pods that are followed at once; each holds a connection. */
+const FOLLOWED_MAX = 64;
+
+interface LogRequest {
+  readonly functions: readonly FunctionModel[];
+  readonly sinceSeconds: number | undefined;
+  readonly filter: string | undefined;
+  /** Lines carry the function's key when more than one function is shown. */
+  readonly isPrefixed: boolean;
+}
+
+export async function logs(context: CommandContext): Promise<void> {
+  const { model } = context;
+  const functions =
+    context.text('function') === undefined ? model.functions : [context.requireFunction()];
+  const request: LogRequest = {
+    functions,
+    sinceSeconds: parseStartTime(context.text('startTime'), Date.now()),
+    filter: context.text('filter'),
+    isPrefixed: functions.length > 1,
+  };
+  await context.withTarget((target) =>
+    context.flag('tail') ? follow(context, target, request) : printOnce(context, target, request),
+  );
+}
+
+async function printOnce(
+  context: CommandContext,
+  target: Target,
+  request: LogRequest,
+): Promise<void> {
+  const { items } = await target.client.list(podKind, { namespace: context.model.namespace });
+  const pods = items
+    .filter((pod) => keyOfPod(pod, request.functions) !== undefined)
+    .sort((a, b) =>
+      (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''),
+    );
+  if (pods.length === 0)
+    context.utils.log.notice(
+      'No instance is running, so there is nothing to show. Follow what comes with: sls logs --tail',
+    );
+  for (const pod of pods) await printPod(context, target, { pod, request, isFollowed: false });
+}
+
+/** Until it is interrupted. */
+async function follow(context: CommandContext, target: Target, request: LogRequest): Promise<void> {
+  const abort = new AbortController();
+  const informers = new InformerFactory({
+    client: target.client,
+    clock: systemClock,
+    random: Math.random,
+    logger: silentLogger,
+  });
+  const followed = new Set<string>();
+  informers
+    .informer(podKind, { namespace: context.model.namespace })
+    .onChange(({ type, object }) => {
+      const uid = object.metadata.uid ?? object.metadata.name;
+      const isRunning =
+        object.status?.containerStatuses?.some(({ state }) => state?.running) ?? false;
+      if (type === 'deleted' || !isRunning || followed.has(uid) || followed.size >= FOLLOWED_MAX)
+        return;
+      if (keyOfPod(object, request.functions) === undefined) return;
+      followed.add(uid);
+      printPod(context, target, { pod: object, request, isFollowed: true, signal: abort.signal })
+        .catch(() => undefined) // The pod went away while it was read; the next one is seen by the watch.
+        .finally(() => followed.delete(uid));
+    });
+  informers.start(abort.signal);
+  await new Promise<void>((resolve) => {
+    const keepAlive = setInterval(() => undefined, 60_000);
+    for (const signal of ['SIGINT', 'SIGTERM'] as const)
+      process.once(signal, () => {
+        clearInterval(keepAlive);
+        resolve();
+      });
+  });
+  abort.abort();
+}
+
+async function printPod(
+  context: CommandContext,
+  target: Target,
+  options: { pod: Pod; request: LogRequest; isFollowed: boolean; signal?: AbortSignal },
+): Promise<void> {
+  const { pod, request, isFollowed, signal } = options;
+  const prefix = request.isPrefixed ? `[${keyOfPod(pod, request.functions)}] ` : '';
+  const print = (line: string): void => {
+    if (request.filter === undefined || line.includes(request.filter))
+      context.utils.writeText(prefix + line);
+  };
+  let rest = '';
+  const chunks = readPodLog(target.client, pod, {
+    ...(request.sinceSeconds === undefined ? {} : { sinceSeconds: request.sinceSeconds }),
+    ...(isFollowed ? { follow: true } : {}),
+    ...(signal ? { signal } : {}),
+  });
+  for await (const chunk of chunks) {
+    const lines = (rest + chunk).split('\n');
+    rest = lines.pop() ?? '';
+    for (const line of lines) print(line);
+  }
+  if (rest !== '') print(rest);
+}
+
+function keyOfPod(pod: Pod, functions: readonly FunctionModel[]): string | undefined {
+  const name = pod.metadata.labels?.[serviceOfPod];
+  return functions.find((fn) => fn.name === name)?.key;
+}
+
+const SECONDS_PER = { s: 1, m: 60, h: 3_600, d: 86_400 } as const;
+
+/** `10m`, `2h`, `1d`, ms since the epoch or a date; seconds back from now. @throws {UserError} */
+export function parseStartTime(value: string | undefined, nowMs: number): number | undefined {
+  if (value === undefined) return undefined;
+  const relative = /^(\d+)([smhd])$/.exec(value);
+  if (relative) return Number(relative[1]) * SECONDS_PER[relative[2] as keyof typeof SECONDS_PER];
+  const time = /^\d{12,}$/.test(value) ? Number(value) : Date.parse(value);
+  if (Number.isNaN(time))
+    throw new UserError(
+      `--startTime ${value} is not a time; use 10m, 2h, 1d, or a date such as 2026-01-31T08:00:00Z.`,
+      'KNIT_BAD_OPTION',
+    );
+  return Math.max(1, Math.ceil((nowMs - time) / 1000));
+}

@@ -1,0 +1,108 @@
+/** Schema of one entry of `functions`: Knit's own settings and every setting of AWS's functions. */
+import {
+  anyOf,
+  anything,
+  flag,
+  integer,
+  listOf,
+  mapOf,
+  number,
+  oneOf,
+  openShape,
+  shape,
+  text,
+  type JsonSchema,
+} from './json-schema.ts';
+
+/** `60`, `60s`, `1m30s`. */
+const duration = anyOf({ type: 'string' }, { type: 'number' });
+
+const knitProperties: Readonly<Record<string, JsonSchema>> = {
+  handler: text,
+  image: anyOf(
+    text,
+    shape({
+      name: text,
+      uri: text,
+      path: text,
+      file: text,
+      command: anyOf(text, listOf(text)),
+      entryPoint: anyOf(text, listOf(text)),
+      workingDirectory: text,
+      buildArgs: mapOf(anything),
+    }),
+  ),
+  context: text,
+  buildArgs: mapOf(anything),
+  runtime: text,
+  description: text,
+  style: oneOf('lambda', 'http', 'cloudevent', 'gcf', 'azure', 'openwhisk'),
+  memorySize: integer(16, 1_048_576),
+  timeout: integer(1, 900),
+  environment: mapOf(anything),
+  package: shape({
+    artifact: text,
+    individually: flag,
+    patterns: listOf(text),
+    include: listOf(text),
+    exclude: listOf(text),
+    disable: flag,
+  }),
+  concurrency: integer(0, 1_000),
+  reservedConcurrency: integer(0),
+  provisionedConcurrency: integer(0),
+  scale: shape({
+    min: integer(0),
+    max: integer(0),
+    initial: integer(0),
+    metric: oneOf('concurrency', 'rps'),
+    target: number(0.01),
+    window: duration,
+    scaleDownDelay: duration,
+  }),
+  url: anyOf(flag, openShape({})),
+  traffic: openShape({}),
+  tags: mapOf(anything),
+};
+
+/** AWS settings that Knit accepts and names in a warning. */
+export const awsOnlyFunctionSettings = [
+  'architecture',
+  'awsKmsKeyArn',
+  'capacityProvider',
+  'condition',
+  'dependsOn',
+  'deploymentSettings',
+  'destinations',
+  'disableLogs',
+  'durableConfig',
+  'ephemeralStorageSize',
+  'fileSystemConfig',
+  'httpApi',
+  'iam',
+  'iamRoleStatements',
+  'iamRoleStatementsInherit',
+  'iamRoleStatementsName',
+  'kmsKeyArn',
+  'layers',
+  'logDataProtectionPolicy',
+  'logRetentionInDays',
+  'logs',
+  'maximumEventAge',
+  'maximumRetryAttempts',
+  'onError',
+  'recursiveLoop',
+  'role',
+  'runtimeManagement',
+  'snapStart',
+  'tenancy',
+  'tracing',
+  'versionFunction',
+  'vpc',
+  'warmup',
+] as const;
+
+export const functionProperties: Readonly<Record<string, JsonSchema>> = {
+  ...knitProperties,
+  ...Object.fromEntries(awsOnlyFunctionSettings.map((name) => [name, anything])),
+};

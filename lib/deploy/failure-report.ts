@@ -1,0 +1,75 @@
+/**
+ * What a user needs when a function does not get ready: the object's own condition, the last lines
+ * that it printed, and what serves meanwhile.
+ */
+import { eventKind, podKind, type Pod } from '../../runtime/apis/core/types.ts';
+import type { KubeObject } from '../../runtime/apis/meta/object.ts';
+import { serviceKind, type Service } from '../../runtime/apis/serving/types.ts';
+import type { KubeClient } from '../../runtime/kube/client.ts';
+import { readPodLog } from './pod-log.ts';
+
+/** Lines that are shown of the failing pod. */
+const LOG_LINES = 15;
+
+export interface Failure {
+  readonly object: KubeObject;
+  readonly why: string;
+}
+
+/** Never throws: what cannot be found out is left out. */
+export async function describeFailure(client: KubeClient, failure: Failure): Promise<string> {
+  const { object, why } = failure;
+  const { namespace = '', name } = object.metadata;
+  const lines = [`${object.kind} "${namespace}/${name}" did not become ready: ${why}`];
+  if (object.kind !== serviceKind.kind) return lines.join('\n');
+  const pods = await listPods(client, namespace, name);
+  const pod = pods[0];
+  const log = pod ? await lastLogLines(client, pod).catch(() => []) : [];
+  const waiting = pod?.status?.containerStatuses?.[0]?.state?.waiting;
+  if (waiting?.message && !why.includes(waiting.message))
+    lines.push(`  its container waits: ${waiting.reason}: ${waiting.message}`);
+  if (log.length > 0) lines.push('  last lines of its log:', ...log.map((line) => `    ${line}`));
+  else lines.push(...(await lastWarnings(client, namespace, name)));
+  lines.push(`  ${describeServing(object as Service)}`);
+  return lines.join('\n');
+}
+
+function describeServing(service: Service): string {
+  const serving = service.status?.latestReadyRevisionName;
+  return serving === undefined
+    ? 'No earlier revision exists, so that requests to it fail.'
+    : `Revision ${serving} goes on serving.`;
+}
+
+async function listPods(client: KubeClient, namespace: string, service: string): Promise<Pod[]> {
+  const list = await client
+    .list(podKind, { namespace, labelSelector: `serving.knative.dev/service=${service}` })
+    .catch(() => ({ items: [] as Pod[] }));
+  return [...list.items].sort((a, b) =>
+    (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''),
+  );
+}
+
+async function lastLogLines(client: KubeClient, pod: Pod): Promise<string[]> {
+  let text = '';
+  for await (const chunk of readPodLog(client, pod, { tailLines: LOG_LINES })) text += chunk;
+  return text
+    .split('\n')
+    .filter((line) => line !== '')
+    .slice(-LOG_LINES);
+}
+
+async function lastWarnings(
+  client: KubeClient,
+  namespace: string,
+  name: string,
+): Promise<string[]> {
+  const { items } = await client.list(eventKind, { namespace }).catch(() => ({ items: [] }));
+  return items
+    .filter(
+      ({ type, involvedObject }) =>
+        type === 'Warning' && involvedObject.name?.startsWith(name) === true,
+    )
+    .slice(-3)
+    .map(({ reason, message }) => `  event ${reason ?? ''}: ${message ?? ''}`);
+}

@@ -1,0 +1,48 @@
+/** Reads a container's log from the API, at once or as it grows. */
+import type { Pod } from '../../runtime/apis/core/types.ts';
+import { podKind } from '../../runtime/apis/core/types.ts';
+import { ApiError } from '../../runtime/kube/api-error.ts';
+import type { KubeClient } from '../../runtime/kube/client.ts';
+import { objectPath } from '../../runtime/kube/resource-path.ts';
+
+export interface PodLogOptions {
+  readonly tailLines?: number;
+  readonly sinceSeconds?: number;
+  readonly follow?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+/** Text as it arrives, not split into lines. @throws {ApiError} when the API refuses. */
+export async function* readPodLog(
+  client: KubeClient,
+  pod: Pod,
+  options: PodLogOptions,
+): AsyncGenerator<string> {
+  const container = pod.spec.containers[0]?.name;
+  const query: Record<string, string> = {
+    ...(container === undefined ? {} : { container }),
+    ...(options.tailLines === undefined ? {} : { tailLines: String(options.tailLines) }),
+    ...(options.sinceSeconds === undefined ? {} : { sinceSeconds: String(options.sinceSeconds) }),
+    ...(options.follow ? { follow: 'true' } : {}),
+  };
+  const { status, body } = await client.transport.stream({
+    path: objectPath(podKind, pod.metadata, 'log'),
+    query,
+    ...(options.signal ? { signal: options.signal } : {}),
+  });
+  const decoder = new TextDecoder();
+  if (status >= 400) {
+    let text = '';
+    for await (const chunk of body) text += decoder.decode(chunk, { stream: true });
+    throw ApiError.from(status, parseOrText(text));
+  }
+  for await (const chunk of body) yield decoder.decode(chunk, { stream: true });
+}
+
+function parseOrText(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
