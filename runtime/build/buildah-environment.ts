@@ -38,7 +38,13 @@ export async function findProgram(program: string): Promise<string | undefined> 
   const folders = `${process.env['PATH'] ?? ''}${delimiter}${systemPath}`.split(delimiter);
   for (const folder of folders.filter(Boolean)) {
     const path = join(folder, program);
-    if (await access(path).then(() => true, () => false)) return path;
+    if (
+      await access(path).then(
+        () => true,
+        () => false,
+      )
+    )
+      return path;
   }
   return undefined;
 }
@@ -79,7 +85,12 @@ export async function prepareBuildah(
   let reason = '';
   for (const driver of candidates) {
     await writeFile(join(paths.config, 'storage.conf'), storageConfig(driver, imageStoreRoot));
-    const probe = await execa('buildah', ['info'], { env, extendEnv: false, reject: false, all: true });
+    const probe = await execa('buildah', ['info'], {
+      env,
+      extendEnv: false,
+      reject: false,
+      all: true,
+    });
     if (probe.exitCode === 0) return { driver, env };
     reason = probe.all.trim().split('\n').at(-1) ?? '';
   }

@@ -33,7 +33,10 @@ export async function buildBundle(request: BundleRequest): Promise<string> {
       'UnknownBaseImage',
       `the base image "${baseImage}" is none of ${baseImages.map(({ name }) => baseImageRef(name)).join(', ')}`,
     );
-  const isThere = await access(archive).then(() => true, () => false);
+  const isThere = await access(archive).then(
+    () => true,
+    () => false,
+  );
   if (!isThere)
     throw new BuildError(
       'ArchiveMissing',
@@ -44,7 +47,12 @@ export async function buildBundle(request: BundleRequest): Promise<string> {
   await pipeline(createReadStream(archive), digest, { end: false, signal });
   const hex = digest.digest('hex');
   const place = join(bundlesRoot, hex);
-  if (!(await access(place).then(() => true, () => false))) {
+  if (
+    !(await access(place).then(
+      () => true,
+      () => false,
+    ))
+  ) {
     const temporary = join(bundlesRoot, `.new-${randomUUID()}`);
     try {
       const task = join(temporary, 'root', 'var', 'task');

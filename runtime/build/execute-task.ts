@@ -10,7 +10,12 @@ import type { StepState } from '../apis/tekton/types.ts';
 import type { KubeClient } from '../kube/client.ts';
 import type { Clock } from '../std/clock.ts';
 import type { BaseImages } from './base-images/assemble-base-image.ts';
-import { baseImageRef, baseImages, findBaseImage, findBaseImagesIn } from './base-images/catalog.ts';
+import {
+  baseImageRef,
+  baseImages,
+  findBaseImage,
+  findBaseImagesIn,
+} from './base-images/catalog.ts';
 import { BuildError, installBuildahHint } from './build-error.ts';
 import type { BuildPaths } from './build-paths.ts';
 import { buildBundle } from './bundle-builder.ts';
@@ -224,11 +229,7 @@ class StepStates {
   private readonly clock: Clock;
   private readonly onSteps: (steps: readonly StepState[]) => void;
 
-  constructor(
-    run: RunnableTask,
-    clock: Clock,
-    onSteps: (steps: readonly StepState[]) => void,
-  ) {
+  constructor(run: RunnableTask, clock: Clock, onSteps: (steps: readonly StepState[]) => void) {
     this.clock = clock;
     this.onSteps = onSteps;
     this.all = run.spec.steps.map(({ name }, index) => ({

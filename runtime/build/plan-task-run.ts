@@ -5,13 +5,7 @@
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Condition } from '../apis/meta/condition.ts';
-import {
-  batchConditionSet,
-  getCondition,
-  markFalse,
-  markTrueWithReason,
-  markUnknown,
-} from '../apis/meta/condition.ts';
+import { getCondition } from '../apis/meta/condition.ts';
 import type { StepState, TaskRun, TaskSpec } from '../apis/tekton/types.ts';
 import type { PlannedEvent } from '../kube/event-recorder.ts';
 import type { ExecutionView, Outcome } from './executor.ts';
@@ -39,7 +33,6 @@ export interface TaskRunDecision {
 type Status = NonNullable<TaskRun['status']>;
 
 const succeeded = 'Succeeded';
-const conditionSet = batchConditionSet();
 
 /** Whether a TaskRun has ended, for better or worse. */
 export const isDone = (taskRun: TaskRun): boolean => {
@@ -54,7 +47,8 @@ export function planTaskRun(observed: ObservedTaskRun, nowMs: number): TaskRunDe
   if (taskRun.spec.status === 'TaskRunCancelled')
     return finish(observed, now, {
       reason: 'TaskRunCancelled',
-      message: `TaskRun "${taskRun.metadata.name}" was cancelled. ${taskRun.spec.statusMessage ?? ''}`.trim(),
+      message:
+        `TaskRun "${taskRun.metadata.name}" was cancelled. ${taskRun.spec.statusMessage ?? ''}`.trim(),
       stepReason: 'Cancelled',
     });
   if (taskRun.spec.status === 'TaskRunPending')
@@ -90,9 +84,7 @@ export function planTaskRun(observed: ObservedTaskRun, nowMs: number): TaskRunDe
   return {
     command: isStarting ? { type: 'start', run: resolution.run } : { type: 'none' },
     ...write(taskRun, status, isStarting && !taskRun.status?.startTime ? [started] : []),
-    ...(timeoutMsOf(taskRun) === 0
-      ? {}
-      : { requeueAfterMs: remainingMs ?? timeoutMsOf(taskRun) }),
+    ...(timeoutMsOf(taskRun) === 0 ? {} : { requeueAfterMs: remainingMs ?? timeoutMsOf(taskRun) }),
   };
 }
 
@@ -108,13 +100,11 @@ function settle(observed: ObservedTaskRun, outcome: Outcome, now: string): TaskR
   if (outcome.failure) return retryOrFinish(observed, now, outcome.failure);
   const status: Status = {
     ...base(taskRun),
-    conditions: [
-      ...markTrueWithReason(conditionSet, taskRun.status?.conditions ?? [], succeeded, {
-        reason: 'Succeeded',
-        message: 'All Steps have completed executing',
-        now,
-      }),
-    ],
+    conditions: setSucceeded(taskRun, now, {
+      status: 'True',
+      reason: 'Succeeded',
+      message: 'All Steps have completed executing',
+    }),
     completionTime: now,
     steps: [...outcome.steps],
     ...(outcome.results.length > 0 ? { results: [...outcome.results] } : {}),
@@ -144,7 +134,11 @@ function retryOrFinish(observed: ObservedTaskRun, now: string, failure: Failure)
   const { retriesStatus: _earlier, ...archived } = failed;
   const status: Status = {
     observedGeneration: taskRun.metadata.generation ?? 1,
-    conditions: [...unknownConditions(taskRun, now, 'ToBeRetried', failure.message)],
+    conditions: setSucceeded(taskRun, now, {
+      status: 'Unknown',
+      reason: 'ToBeRetried',
+      message: failure.message,
+    }),
     retriesStatus: [...earlier, archived],
   };
   return { command: { type: 'stop' }, ...write(taskRun, status), requeueAfterMs: 0 };
@@ -160,13 +154,11 @@ function finish(observed: ObservedTaskRun, now: string, failure: Failure): TaskR
         : (taskRun.status?.steps ?? []);
   const status: Status = {
     ...base(taskRun),
-    conditions: [
-      ...markFalse(conditionSet, taskRun.status?.conditions ?? [], succeeded, {
-        reason: failure.reason,
-        message: failure.message,
-        now,
-      }),
-    ],
+    conditions: setSucceeded(taskRun, now, {
+      status: 'False',
+      reason: failure.reason,
+      message: failure.message,
+    }),
     startTime: taskRun.status?.startTime ?? now,
     completionTime: now,
     ...(steps.length > 0
@@ -205,16 +197,28 @@ const base = (taskRun: TaskRun): Status => ({
 
 const unknown = (taskRun: TaskRun, now: string, reason: string, message: string): Status => ({
   ...base(taskRun),
-  conditions: [...unknownConditions(taskRun, now, reason, message)],
+  conditions: setSucceeded(taskRun, now, { status: 'Unknown', reason, message }),
 });
 
-const unknownConditions = (
+/**
+ * Tekton's set has one condition and no dependents. Its reason says more than its status (Pending
+ * and Running are both Unknown), so it is set here whole; the time moves only with the content.
+ */
+function setSucceeded(
   taskRun: TaskRun,
   now: string,
-  reason: string,
-  message: string,
-): readonly Condition[] =>
-  markUnknown(conditionSet, taskRun.status?.conditions ?? [], succeeded, { reason, message, now });
+  next: Pick<Condition, 'status' | 'reason' | 'message'>,
+): Condition[] {
+  const conditions = taskRun.status?.conditions ?? [];
+  const old = getCondition(conditions, succeeded);
+  const isSame =
+    old?.status === next.status && old.reason === next.reason && old.message === next.message;
+  const lastTransitionTime = isSame ? (old.lastTransitionTime ?? now) : now;
+  return [
+    ...conditions.filter(({ type }) => type !== succeeded),
+    { type: succeeded, ...next, lastTransitionTime },
+  ];
+}
 
 /** Leaves the status out when it already is what it should be; then there is nothing to tell either. */
 function write(

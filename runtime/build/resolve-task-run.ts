@@ -98,10 +98,7 @@ export function makeVariables(run: RunnableTask, paths: RunPaths): Variables {
     const binding = run.workspaces.find((each) => each.name === name);
     variables.set(`workspaces.${name}.path`, binding ? paths.workspace(name) : '');
     variables.set(`workspaces.${name}.bound`, String(binding !== undefined));
-    variables.set(
-      `workspaces.${name}.claim`,
-      binding?.persistentVolumeClaim?.claimName ?? '',
-    );
+    variables.set(`workspaces.${name}.claim`, binding?.persistentVolumeClaim?.claimName ?? '');
   }
   for (const { name } of run.spec.results ?? [])
     variables.set(`results.${name}.path`, paths.result(name));
@@ -137,8 +134,7 @@ export function resolveSteps(run: RunnableTask, variables: Variables): ResolvedS
     env: Object.fromEntries(
       (step.env ?? []).map(({ name, value }) => [name, substitute(value ?? '', variables)]),
     ),
-    workingDir:
-      step.workingDir === undefined ? undefined : substitute(step.workingDir, variables),
+    workingDir: step.workingDir === undefined ? undefined : substitute(step.workingDir, variables),
     continuesOnError: step.onError === 'continue',
     timeoutMs: parseGoDuration(step.timeout ?? '0') ?? 0,
   }));

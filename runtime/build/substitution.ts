@@ -58,8 +58,9 @@ function resolve(path: string, variables: Variables): ParamValue | undefined {
 
 /** `params['a.b']` and `params["a.b"]` are `params.a.b`. */
 const normalize = (path: string): string =>
-  path.replace(/\[(?:'([^']*)'|"([^"]*)")\]/g, (_all, single?: string, double?: string) =>
-    `.${single ?? double ?? ''}`,
+  path.replace(
+    /\[(?:'([^']*)'|"([^"]*)")\]/g,
+    (_all, single?: string, double?: string) => `.${single ?? double ?? ''}`,
   );
 
 const isKnown = (path: string): boolean =>

@@ -56,7 +56,10 @@ export function makeTaskRunController(
     );
     // Stopping comes after the write: a write that conflicts is planned again from the same outcome.
     if (decision.command.type === 'start') executor.start(decision.command.run);
-    const updated: TaskRun = { ...taskRun, ...(decision.status ? { status: decision.status } : {}) };
+    const updated: TaskRun = {
+      ...taskRun,
+      ...(decision.status ? { status: decision.status } : {}),
+    };
     const result = await applyPlan(
       {
         actions: decision.status

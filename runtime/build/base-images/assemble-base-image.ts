@@ -33,7 +33,10 @@ export interface BaseImageOptions {
 /** Makes sure that base images are in the store; concurrent calls for one image share the work. */
 export class BaseImages {
   private readonly options: BaseImageOptions;
-  private readonly contents = new Map<string, { promise: Promise<BaseContents>; untilMs: number }>();
+  private readonly contents = new Map<
+    string,
+    { promise: Promise<BaseContents>; untilMs: number }
+  >();
   private readonly assembling = new Map<string, Promise<void>>();
 
   constructor(options: BaseImageOptions) {
@@ -122,7 +125,10 @@ export class BaseImages {
       await this.buildah(
         'config',
         ...config.Env.flatMap((variable) => ['--env', variable]),
-        ...Object.entries(config.Labels).flatMap(([name, value]) => ['--label', `${name}=${value}`]),
+        ...Object.entries(config.Labels).flatMap(([name, value]) => [
+          '--label',
+          `${name}=${value}`,
+        ]),
         '--entrypoint',
         JSON.stringify(config.Entrypoint),
         '--workingdir',

@@ -65,7 +65,15 @@ async function fetchNode(major: number, folder: string, options: NodeBinaryOptio
     const { stdout } = await execa(
       'npm',
       // One try: without a network npm would otherwise wait for more than a minute.
-      ['pack', name, '--pack-destination', temporary, '--json', '--ignore-scripts', '--fetch-retries=0'],
+      [
+        'pack',
+        name,
+        '--pack-destination',
+        temporary,
+        '--json',
+        '--ignore-scripts',
+        '--fetch-retries=0',
+      ],
       { cwd: temporary, timeout: fetchTimeoutMs, cancelSignal: options.signal },
     );
     const packed = JSON.parse(stdout) as { filename: string }[];

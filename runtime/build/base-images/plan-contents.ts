@@ -35,8 +35,15 @@ export interface BaseContents {
 
 /** Names in the standard library that no function needs: tests and the like are two thirds of it. */
 export const skipsInPython = (name: string): boolean =>
-  ['test', 'tests', 'idlelib', 'turtledemo', 'site-packages', 'dist-packages', '__pycache__'].includes(name) ||
-  name.startsWith('config-');
+  [
+    'test',
+    'tests',
+    'idlelib',
+    'turtledemo',
+    'site-packages',
+    'dist-packages',
+    '__pycache__',
+  ].includes(name) || name.startsWith('config-');
 
 export async function planContents(
   image: BaseImage,
@@ -84,7 +91,10 @@ export async function fingerprintServers(image: BaseImage, functionsRoot: string
   return digest.digest('hex').slice(0, 12);
 }
 
-interface Interpreter extends Pick<BaseContents, 'files' | 'links' | 'trees' | 'probe' | 'isFallback'> {
+interface Interpreter extends Pick<
+  BaseContents,
+  'files' | 'links' | 'trees' | 'probe' | 'isFallback'
+> {
   readonly name: string;
   /** Loaded at run time, so their libraries are needed too. */
   readonly modules: readonly string[];
@@ -127,7 +137,13 @@ const libraryTarget = (path: string): string =>
 async function existing(paths: readonly string[]): Promise<string[]> {
   const found: string[] = [];
   for (const path of paths)
-    if (await stat(path).then(() => true, () => false)) found.push(path);
+    if (
+      await stat(path).then(
+        () => true,
+        () => false,
+      )
+    )
+      found.push(path);
   return found;
 }
 

@@ -3,7 +3,16 @@
  * machine's files at the paths where they will be looked for. `/bin`, `/lib`, ... are links into
  * `/usr` whatever the machine does. The one place that knows the layout.
  */
-import { chmod, constants, copyFile, cp, mkdir, realpath, symlink, writeFile } from 'node:fs/promises';
+import {
+  chmod,
+  constants,
+  copyFile,
+  cp,
+  mkdir,
+  realpath,
+  symlink,
+  writeFile,
+} from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 
 /** Commands that a Dockerfile's RUN can count on; those the machine lacks are left out. */
@@ -24,7 +33,23 @@ nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin
 function:x:1000:1000:function:/tmp:/usr/sbin/nologin
 `;
 const group = `root:x:0:\nnogroup:x:65534:\nfunction:x:1000:\n`;
-const folders = ['dev', 'etc', 'proc', 'sys', 'run', 'root', 'opt', 'var/task', 'var/runtime', 'var/lib', 'usr/bin', 'usr/sbin', 'usr/lib', 'usr/lib64', 'usr/local/bin'];
+const folders = [
+  'dev',
+  'etc',
+  'proc',
+  'sys',
+  'run',
+  'root',
+  'opt',
+  'var/task',
+  'var/runtime',
+  'var/lib',
+  'usr/bin',
+  'usr/sbin',
+  'usr/lib',
+  'usr/lib64',
+  'usr/local/bin',
+];
 const links = ['bin', 'sbin', 'lib', 'lib64'];
 
 /** Makes the skeleton in an empty directory. */
@@ -39,7 +64,10 @@ export async function makeSkeleton(root: string): Promise<void> {
   await symlink('/run', join(root, 'var/run'));
   await writeFile(join(root, 'etc/passwd'), passwd);
   await writeFile(join(root, 'etc/group'), group);
-  await writeFile(join(root, 'etc/nsswitch.conf'), 'hosts: files dns\npasswd: files\ngroup: files\n');
+  await writeFile(
+    join(root, 'etc/nsswitch.conf'),
+    'hosts: files dns\npasswd: files\ngroup: files\n',
+  );
   await writeFile(join(root, 'etc/hosts'), '127.0.0.1 localhost\n::1 localhost\n');
   await writeFile(join(root, 'etc/resolv.conf'), '');
   await writeFile(
