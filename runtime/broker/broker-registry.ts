@@ -115,7 +115,13 @@ export class BrokerRegistry {
         this.runtimes.delete(key);
         await runtime.destroy();
       }
-    for (const [key, broker] of wanted) await this.bringUp(key, broker, isWhole);
+    for (const [key, broker] of wanted)
+      await this.bringUp(key, broker, isWhole).catch((error: unknown) => {
+        // One broker's damage is not the others': they go on while it is tried again.
+        const fields = { broker: key, error: String(error) };
+        this.context.logger.error('failed to bring a broker up to date', fields);
+        this.schedule(RETRY_MS);
+      });
     if (isWhole) await this.saveKnown();
   }
 
@@ -137,7 +143,9 @@ export class BrokerRegistry {
     await entry.runtime.update(broker, triggers);
     if (isWhole) {
       const cursors = await readdir(path.dirname(entry.runtime.cursorFile('x'))).catch(() => []);
-      const uids = cursors.filter((file) => file.endsWith('.journal')).map((file) => file.slice(0, -8));
+      const uids = cursors
+        .filter((file) => file.endsWith('.journal'))
+        .map((file) => file.slice(0, -8));
       await entry.runtime.forgetOthers(uids, triggers);
     }
     // Only now can events come in: the triggers known so far have their place in the log.
@@ -150,7 +158,9 @@ export class BrokerRegistry {
       return JSON.parse(text) as KnownObjects;
     } catch (error) {
       if ((error as { code?: string }).code !== 'ENOENT')
-        this.context.logger.warn('failed to read the objects known before', { error: String(error) });
+        this.context.logger.warn('failed to read the objects known before', {
+          error: String(error),
+        });
       return { brokers: [], triggers: [] };
     }
   }

@@ -32,7 +32,10 @@ export class BrokerRuntime {
   readonly log: FileLog;
   private readonly options: BrokerRuntimeOptions;
   private broker: Broker;
-  private readonly dispatchers = new Map<string, { trigger: Trigger; dispatcher: TriggerDispatcher }>();
+  private readonly dispatchers = new Map<
+    string,
+    { trigger: Trigger; dispatcher: TriggerDispatcher }
+  >();
 
   private constructor(options: BrokerRuntimeOptions, log: FileLog) {
     this.options = options;

@@ -12,12 +12,7 @@ import type { Logger } from '../std/logger.ts';
 import type { EventLog, LogBatch, LogRecord } from './event-log.ts';
 import { LogBusy, LogFull } from './event-log.ts';
 import { RECORD_HEADER_BYTES, recordBytes, writeRecord } from './log-record.ts';
-import {
-  Segment,
-  isSegmentName,
-  segmentHeader,
-  segmentName,
-} from './segment.ts';
+import { Segment, isSegmentName, segmentHeader, segmentName } from './segment.ts';
 
 /** Small enough to index at once when a consumer goes back, large enough that rolling is rare. */
 const SEGMENT_BYTES = 32 * 1024 * 1024;
@@ -95,7 +90,10 @@ export class FileLog implements EventLog {
       return Promise.reject(new LogBusy(`${this.pendingBytes} bytes wait for the disk`));
     if (this.totalBytes() + size > this.options.retentionBytes && this.segments.length > 1)
       return Promise.reject(
-        new LogFull('backlog', `unsettled events take the ${this.options.retentionBytes} bytes allowed`),
+        new LogFull(
+          'backlog',
+          `unsettled events take the ${this.options.retentionBytes} bytes allowed`,
+        ),
       );
     return new Promise((resolve, reject) => {
       this.pending.push({ body, resolve, reject });
@@ -274,7 +272,10 @@ export class FileLog implements EventLog {
       await truncateDescriptor(descriptor, segment.bytes);
     } catch (error) {
       const { logger } = this.options;
-      logger.error('failed to undo a write to the log', { file: segment.path, error: String(error) });
+      logger.error('failed to undo a write to the log', {
+        file: segment.path,
+        error: String(error),
+      });
       this.descriptor = undefined;
       await closeDescriptor(descriptor).catch(() => undefined); // The write's own error is reported.
     }

@@ -127,7 +127,11 @@ export class IngressServer {
     if (fromMs === undefined) return answer(response, 400, 'from: missing, give an RFC 3339 time');
     const sequence = await runtime.replay(triggerName ?? '', fromMs);
     if (sequence === undefined)
-      return answer(response, 404, `broker ${namespace}/${name} has no trigger ${triggerName ?? ''}`);
+      return answer(
+        response,
+        404,
+        `broker ${namespace}/${name} has no trigger ${triggerName ?? ''}`,
+      );
     response.writeHead(202, { 'content-type': 'application/json' });
     const events = runtime.log.nextSequence - sequence;
     response.end(`${JSON.stringify({ fromSequence: sequence, events })}\n`);
@@ -240,7 +244,8 @@ function isFromThisMachine(request: IncomingMessage): boolean {
 
 function answer(response: ServerResponse, status: number, text: string, retryAfter?: string): void {
   if (response.headersSent || response.destroyed) return void response.end();
-  const headers: Record<string, string> = text === '' ? {} : { 'content-type': 'text/plain; charset=utf-8' };
+  const headers: Record<string, string> =
+    text === '' ? {} : { 'content-type': 'text/plain; charset=utf-8' };
   if (retryAfter !== undefined) headers['retry-after'] = retryAfter;
   response.writeHead(status, headers);
   response.end(text === '' ? undefined : `${text}\n`);

@@ -194,7 +194,10 @@ export class TriggerDispatcher {
     try {
       stored = decodeStoredEvent(record.body);
     } catch (error) {
-      logger.error('stored event cannot be read', { sequence: record.sequence, error: String(error) });
+      logger.error('stored event cannot be read', {
+        sequence: record.sequence,
+        error: String(error),
+      });
       cursor.settle(record.sequence);
       return;
     }

@@ -19,7 +19,8 @@ export interface FilterSpec {
 }
 
 export interface TriggerFilters {
-  readonly filter?: { readonly attributes?: Readonly<Record<string, string>> | undefined } | undefined;
+  readonly filter?:
+    { readonly attributes?: Readonly<Record<string, string>> | undefined } | undefined;
   readonly filters?: readonly FilterSpec[] | undefined;
 }
 
@@ -132,7 +133,11 @@ function lookUp(event: CloudEvent, name: string): AttributeValue | undefined {
     case 'dataschema':
       return event.attributes.get('schemaurl');
     case 'datamediatype':
-      return String(event.attributes.get('datacontenttype') ?? '').split(';', 1)[0]?.trim() || undefined;
+      return (
+        String(event.attributes.get('datacontenttype') ?? '')
+          .split(';', 1)[0]
+          ?.trim() || undefined
+      );
     default:
       return undefined;
   }

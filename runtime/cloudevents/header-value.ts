@@ -41,7 +41,9 @@ export function decodeHeaderValue(name: string, raw: string): string {
     } else bytes.push(value.charCodeAt(i) & 0xff);
   }
   try {
-    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(Uint8Array.from(bytes));
+    return new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(
+      Uint8Array.from(bytes),
+    );
   } catch (cause) {
     throw new InvalidCloudEvent(`${name}: header value is not UTF-8 once decoded`, { cause });
   }

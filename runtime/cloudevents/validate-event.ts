@@ -16,7 +16,8 @@ const MEDIA_TYPE = new RegExp(
   `^${TOKEN}/${TOKEN}(?:\\s*;\\s*${TOKEN}=(?:${TOKEN}|"(?:[^"\\\\]|\\\\.)*"))*\\s*;?\\s*$`,
 );
 /** Characters that RFC 3986 allows in a URI reference; letters beyond ASCII are tolerated as IRIs. */
-const URI_REFERENCE = /^(?:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=\u00a0-\u{10ffff}]|%[0-9A-Fa-f]{2})*$/u;
+const URI_REFERENCE =
+  /^(?:[A-Za-z0-9\-._~:/?#[\]@!$&'()*+,;=\u00a0-\u{10ffff}]|%[0-9A-Fa-f]{2})*$/u;
 const ABSOLUTE_URI = /^[A-Za-z][A-Za-z0-9+.-]*:/;
 /** Control characters, which the String type excludes. */
 // oxlint-disable-next-line no-control-regex -- the rule is about exactly these
@@ -48,8 +49,7 @@ function validateAttribute(name: string, value: AttributeValue): void {
     if (!Number.isInteger(value) || value < INT32_MIN || value > INT32_MAX)
       throw new InvalidCloudEvent(`${name}: ${value}, must be a 32-bit integer`);
   } else if (typeof value === 'string') {
-    if (CONTROL.test(value))
-      throw new InvalidCloudEvent(`${name}: contains a control character`);
+    if (CONTROL.test(value)) throw new InvalidCloudEvent(`${name}: contains a control character`);
     if (LONE_SURROGATE.test(value))
       throw new InvalidCloudEvent(`${name}: contains half of a surrogate pair`);
   }

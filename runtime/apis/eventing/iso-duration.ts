@@ -9,6 +9,7 @@ export function parseIsoDurationMs(text: string): number | undefined {
   const match = DURATION.exec(text);
   if (!match || text === 'P' || text.endsWith('T')) return undefined;
   let totalMs = 0;
-  for (const [index, unitMs] of UNITS_MS.entries()) totalMs += Number(match[index + 1] ?? 0) * unitMs;
+  for (const [index, unitMs] of UNITS_MS.entries())
+    totalMs += Number(match[index + 1] ?? 0) * unitMs;
   return Math.round(totalMs);
 }

@@ -6,7 +6,8 @@
 export type ValueType = 'string' | 'number' | 'boolean';
 export type Value = string | number | boolean;
 
-export type CesqlErrorKind = 'cast' | 'math' | 'missingAttribute' | 'missingFunction' | 'functionEvaluation';
+export type CesqlErrorKind =
+  'cast' | 'math' | 'missingAttribute' | 'missingFunction' | 'functionEvaluation';
 
 export interface CesqlError {
   readonly kind: CesqlErrorKind;
@@ -46,7 +47,9 @@ const functions: Readonly<Record<string, readonly CesqlFunction[]>> = {
   UPPER: [{ parameters: ['string'], returns: 'string', apply: ([x]) => text(x).toUpperCase() }],
   TRIM: [{ parameters: ['string'], returns: 'string', apply: ([x]) => text(x).trim() }],
   LEFT: [side('LEFT', (all, count) => all.slice(0, count))],
-  RIGHT: [side('RIGHT', (all, count) => (count >= all.length ? all : all.slice(all.length - count)))],
+  RIGHT: [
+    side('RIGHT', (all, count) => (count >= all.length ? all : all.slice(all.length - count))),
+  ],
   SUBSTRING: [
     {
       parameters: ['string', 'number'],
@@ -91,7 +94,10 @@ function side(name: string, cut: (all: string[], count: number) => string[]): Ce
     returns: 'string',
     apply: ([x, count], report) => {
       if (number(count) >= 0) return cut(chars(x), number(count)).join('');
-      report({ kind: 'functionEvaluation', message: `${name}: length ${number(count)} is negative` });
+      report({
+        kind: 'functionEvaluation',
+        message: `${name}: length ${number(count)} is negative`,
+      });
       return text(x);
     },
   };

@@ -40,7 +40,10 @@ const OPERATORS: Readonly<Record<string, { level: number; operator: BinaryOperat
 /** @throws {CesqlSyntaxError} */
 export function parseCesql(text: string): Node {
   if (text.length > EXPRESSION_LENGTH_MAX)
-    throw new CesqlSyntaxError(`longer than ${EXPRESSION_LENGTH_MAX} characters`, EXPRESSION_LENGTH_MAX);
+    throw new CesqlSyntaxError(
+      `longer than ${EXPRESSION_LENGTH_MAX} characters`,
+      EXPRESSION_LENGTH_MAX,
+    );
   const parser = new Parser(tokenize(text));
   return parser.parse();
 }

@@ -22,9 +22,7 @@ export type Token =
   | { readonly type: 'end'; readonly text: ''; readonly at: number };
 
 export type BinaryOperator =
-  | '*' | '/' | '%' | '+' | '-'
-  | '=' | '!=' | '<' | '<=' | '>' | '>='
-  | 'AND' | 'OR' | 'XOR';
+  '*' | '/' | '%' | '+' | '-' | '=' | '!=' | '<' | '<=' | '>' | '>=' | 'AND' | 'OR' | 'XOR';
 
 export type Node =
   | { readonly type: 'literal'; readonly value: string | number | boolean }
@@ -32,9 +30,24 @@ export type Node =
   | { readonly type: 'exists'; readonly name: string }
   | { readonly type: 'not'; readonly operand: Node }
   | { readonly type: 'minus'; readonly operand: Node }
-  | { readonly type: 'binary'; readonly operator: BinaryOperator; readonly left: Node; readonly right: Node }
-  | { readonly type: 'like'; readonly operand: Node; readonly pattern: string; readonly isNegated: boolean }
-  | { readonly type: 'in'; readonly operand: Node; readonly set: readonly Node[]; readonly isNegated: boolean }
+  | {
+      readonly type: 'binary';
+      readonly operator: BinaryOperator;
+      readonly left: Node;
+      readonly right: Node;
+    }
+  | {
+      readonly type: 'like';
+      readonly operand: Node;
+      readonly pattern: string;
+      readonly isNegated: boolean;
+    }
+  | {
+      readonly type: 'in';
+      readonly operand: Node;
+      readonly set: readonly Node[];
+      readonly isNegated: boolean;
+    }
   | { readonly type: 'call'; readonly name: string; readonly args: readonly Node[] };
 
 const SYMBOLS = ['<=', '>=', '<>', '!=', '=', '<', '>', '(', ')', ',', '*', '/', '%', '+', '-'];
