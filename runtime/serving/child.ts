@@ -21,9 +21,7 @@ export function childUpdate<T extends WithSpec>(
     isDeepStrictEqual(actual.metadata.annotations ?? {}, annotations);
   if (isSame) return [];
   const metadata = { ...actual.metadata, labels, annotations };
-  return [
-    { type: 'update', kind, object: { ...actual, metadata, spec: desired.spec } as WithSpec },
-  ];
+  return [{ type: 'update', kind, object: { ...actual, metadata, spec: desired.spec } }];
 }
 
 /** A copy of `map` without some keys. */

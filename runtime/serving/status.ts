@@ -43,7 +43,7 @@ export function statusActions<T extends WithStatus>(
   if (object.metadata.generation !== undefined)
     next.observedGeneration = object.metadata.generation;
   if (isDeepStrictEqual(object.status, next)) return [];
-  return [{ type: 'updateStatus', kind, object: { ...object, status: next } as KubeObject }];
+  return [{ type: 'updateStatus', kind, object: { ...object, status: next } }];
 }
 
 /**

@@ -189,7 +189,10 @@ const entries: readonly Entry[] = [
  * Reads the ConfigMap's data over the defaults. Every bad key is reported and keeps its default;
  * keys that are not known (`_example` among them) are ignored.
  */
-export function parseAutoscalerConfig(data: Readonly<Record<string, string>> | undefined): {
+export function parseAutoscalerConfig(
+  data: Readonly<Record<string, string>> | undefined,
+  defaults: AutoscalerConfig = defaultAutoscalerConfig,
+): {
   readonly config: AutoscalerConfig;
   readonly errors: readonly string[];
 } {
@@ -202,7 +205,7 @@ export function parseAutoscalerConfig(data: Readonly<Record<string, string>> | u
     if (value === undefined) errors.push(`${key} = ${text}, ${rule}`);
     else values[field] = value;
   }
-  const config: AutoscalerConfig = { ...defaultAutoscalerConfig, ...values };
+  const config: AutoscalerConfig = { ...defaults, ...values };
   errors.push(...validateTogether(config));
   return { config, errors };
 }

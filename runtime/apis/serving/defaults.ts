@@ -139,7 +139,7 @@ function defaultProbe(given: Probe | undefined): Probe {
   const probe: Probe = { ...given };
   if (!probe.httpGet && !probe.tcpSocket && !probe.exec && !probe.grpc)
     probe.tcpSocket = { port: 0 };
-  if (probe.grpc) probe.grpc = { service: '', ...probe.grpc } as NonNullable<Probe['grpc']>;
+  if (probe.grpc) probe.grpc = { service: '', ...probe.grpc };
   probe.successThreshold = probe.successThreshold || 1;
   if (probe.periodSeconds) {
     probe.failureThreshold = probe.failureThreshold || 3;
