@@ -31,7 +31,13 @@ export interface HTTPRouteRule {
   matches?: HTTPRouteMatch[];
   filters?: HTTPRouteFilter[];
   /** A core Service of the ksvc's name in the route's namespace: goes where that Knative Route goes. */
-  backendRefs?: { name: string; namespace?: string; kind?: string; port?: number; weight?: number }[];
+  backendRefs?: {
+    name: string;
+    namespace?: string;
+    kind?: string;
+    port?: number;
+    weight?: number;
+  }[];
   timeouts?: { request?: string; backendRequest?: string };
 }
 

@@ -1,0 +1,506 @@
+/**
+ * Every request, whichever way it came: path and verb to reader, writer, deleter or discovery.
+ * Speaks parsed JSON; bytes, TLS and authentication are the listeners' business. Work on objects
+ * happens synchronously in the call; only waiting for the disk is left to the caller.
+ */
+import type { KubeObject } from '../apis/meta/object.ts';
+import type { Clock } from '../std/clock.ts';
+import {
+  makeAggregatedDiscovery,
+  makeApiGroup,
+  makeApiGroupList,
+  makeApiResourceList,
+  makeApiVersions,
+  makeOpenApi,
+  makeOpenApiIndex,
+  makeSwagger,
+  makeVersion,
+} from './discovery.ts';
+import { parseFieldSelector } from './field-selector.ts';
+import { isJsonObject } from './json-value.ts';
+import type { KindRegistry, Resource } from './kind-registry.ts';
+import { parseLabelSelector } from './label-selector.ts';
+import { ObjectDeleter, isDryRun, parseDeleteOptions } from './object-deleter.ts';
+import { ObjectLister } from './object-lister.ts';
+import {
+  ObjectWriter,
+  type ObjectRef,
+  type PatchRequest,
+  type PatchType,
+  type WriteContext,
+  type WriteResult,
+} from './object-writer.ts';
+import { isBuiltinGroup } from './patch/list-merge-keys.ts';
+import { applyJsonPatch } from './patch/json-patch.ts';
+import { applyMergePatch } from './patch/merge-patch.ts';
+import type { PodLogReader } from './pod-log.ts';
+import { openPodLog } from './pod-log.ts';
+import { parseResourcePath } from './request-path.ts';
+import { toScale, withScale } from './scale-subresource.ts';
+import { StatusError, type Status } from './status-error.ts';
+import type { Store } from './store/store.ts';
+import { plainRendering, renderList, renderObject, type Rendering } from './table.ts';
+import { openWatch, type ObjectFilter, type ServerWatchEvent } from './watch.ts';
+
+export interface ApiRequest {
+  readonly method: string;
+  /** Without query. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  /** Parsed JSON that nobody else holds, or undefined. */
+  readonly body: unknown;
+  /** Media type without parameters. */
+  readonly contentType: string;
+  readonly userName: string;
+  /** Owner of written fields where the query names none; see managed-fields.ts. */
+  readonly defaultFieldManager: string | undefined;
+  readonly rendering: Rendering;
+  /** Acknowledge nothing before it is on disk, also of kinds that are written behind. */
+  readonly mustBeDurable: boolean;
+  /** The client takes the aggregated form of discovery. */
+  readonly wantsAggregatedDiscovery: boolean;
+}
+
+/** Exactly one kind of answer. A `watch` or a `log` starts when its function is called. */
+export type ApiResponse =
+  | {
+      readonly type: 'json';
+      readonly code: number;
+      readonly body: unknown;
+      /** The answer must wait for it, and is a 500 when it rejects. */
+      readonly durable?: Promise<void> | undefined;
+      /** Overrides `application/json`. */
+      readonly contentType?: string;
+    }
+  | { readonly type: 'text'; readonly code: number; readonly body: string }
+  | {
+      readonly type: 'watch';
+      readonly timeoutSeconds: number | undefined;
+      /** Returns how to end it. @throws {StatusError} before the first event only. */
+      readonly open: (onEvent: (event: ServerWatchEvent) => void) => () => void;
+    }
+  | {
+      readonly type: 'log';
+      /** The signal aborts when nobody reads any longer. */
+      readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
+    };
+
+export interface ApiHandlerOptions {
+  readonly store: Store;
+  readonly registry: KindRegistry;
+  readonly writer: ObjectWriter;
+  readonly deleter: ObjectDeleter;
+  readonly clock: Clock;
+  readonly readPodLog: PodLogReader | undefined;
+  /** Host and port that `/api` names. */
+  readonly serverAddress: () => string;
+}
+
+const patchTypes: Readonly<Record<string, PatchType>> = {
+  'application/json-patch+json': 'json',
+  'application/merge-patch+json': 'merge',
+  'application/strategic-merge-patch+json': 'strategic',
+  'application/apply-patch+yaml': 'apply',
+};
+const AGGREGATED_DISCOVERY_TYPE =
+  'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
+const healthPaths = ['/healthz', '/livez', '/readyz'];
+
+/** Paths that need no credentials. */
+export const isPublicPath = (path: string): boolean =>
+  path === '/version' ||
+  healthPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
+
+interface Target {
+  readonly resource: Resource;
+  /** Undefined for all namespaces. */
+  readonly namespace: string | undefined;
+  readonly name: string | undefined;
+  readonly subresource: string | undefined;
+}
+
+export class ApiHandler {
+  private readonly options: ApiHandlerOptions;
+  private readonly lister: ObjectLister;
+
+  constructor(options: ApiHandlerOptions) {
+    this.options = options;
+    this.lister = new ObjectLister(options.store);
+  }
+
+  /** @throws {StatusError} every refusal; anything else that is thrown is a defect. */
+  handle(request: ApiRequest): ApiResponse {
+    const target = this.findTarget(request.path);
+    if (!target) return this.describe(request);
+    if (target.name === undefined) return this.handleCollection(request, target);
+    const ref = { namespace: target.namespace ?? '', name: target.name };
+    switch (target.subresource) {
+      case undefined:
+        return this.handleObject(request, target, ref);
+      case 'status':
+        if (!target.resource.definition.hasStatus) throw StatusError.unknownPath();
+        return this.handleStatus(request, target, ref);
+      case 'scale':
+        return this.handleScale(request, target, ref);
+      case 'log':
+        if (target.resource.storeName !== '/pods') throw StatusError.unknownPath();
+        if (request.method !== 'GET') throw StatusError.methodNotAllowed();
+        return openPodLog(this.options.store, this.options.readPodLog, ref, request.query);
+      default:
+        throw StatusError.unknownPath();
+    }
+  }
+
+  private findTarget(path: string): Target | undefined {
+    const parsed = parseResourcePath(path);
+    if (!parsed) return undefined;
+    const resource = this.options.registry.find(parsed.group, parsed.version, parsed.plural);
+    if (!resource) throw StatusError.unknownPath();
+    const { namespaced } = resource.definition;
+    if (!namespaced && parsed.namespace !== undefined) throw StatusError.unknownPath();
+    if (namespaced && parsed.namespace === undefined && parsed.name !== undefined)
+      throw StatusError.unknownPath();
+    return { ...parsed, resource };
+  }
+
+  private handleCollection(request: ApiRequest, target: Target): ApiResponse {
+    const { resource, namespace } = target;
+    switch (request.method) {
+      case 'GET':
+        if (isTrue(request.query['watch'])) return this.watch(request, target);
+        return this.list(request, target);
+      case 'POST': {
+        if (resource.definition.namespaced && namespace === undefined)
+          throw StatusError.methodNotAllowed();
+        const context = writeContext(request);
+        const body = requireBody(request);
+        return this.written(
+          request,
+          resource,
+          this.options.writer.create(resource, namespace ?? '', body, context),
+        );
+      }
+      case 'DELETE':
+        return this.deleteCollection(request, target);
+      default:
+        throw StatusError.methodNotAllowed();
+    }
+  }
+
+  private handleObject(request: ApiRequest, target: Target, ref: ObjectRef): ApiResponse {
+    const { resource } = target;
+    const { writer, deleter } = this.options;
+    switch (request.method) {
+      case 'GET': {
+        if (isTrue(request.query['watch'])) return this.watch(request, target);
+        return this.rendered(request, resource, 200, this.read(resource, ref));
+      }
+      case 'PUT': {
+        const context = { ...writeContext(request), subresource: undefined };
+        return this.written(
+          request,
+          resource,
+          writer.update(resource, ref, requireBody(request), context),
+        );
+      }
+      case 'PATCH': {
+        const patch = readPatch(request, resource, undefined);
+        return this.written(
+          request,
+          resource,
+          writer.patch(resource, ref, patch, writeContext(request)),
+        );
+      }
+      case 'DELETE': {
+        const options = parseDeleteOptions(request.body, request.query);
+        const { code, object, durable } = deleter.delete(
+          resource,
+          ref,
+          options,
+          request.mustBeDurable,
+        );
+        return { type: 'json', code, body: object, durable };
+      }
+      default:
+        throw StatusError.methodNotAllowed();
+    }
+  }
+
+  private handleStatus(request: ApiRequest, { resource }: Target, ref: ObjectRef): ApiResponse {
+    const { writer } = this.options;
+    switch (request.method) {
+      case 'GET':
+        return this.rendered(request, resource, 200, this.read(resource, ref));
+      case 'PUT': {
+        const context = { ...writeContext(request), subresource: 'status' as const };
+        return this.written(
+          request,
+          resource,
+          writer.update(resource, ref, requireBody(request), context),
+        );
+      }
+      case 'PATCH': {
+        const patch = readPatch(request, resource, 'status');
+        return this.written(
+          request,
+          resource,
+          writer.patch(resource, ref, patch, writeContext(request)),
+        );
+      }
+      default:
+        throw StatusError.methodNotAllowed();
+    }
+  }
+
+  private handleScale(request: ApiRequest, { resource }: Target, ref: ObjectRef): ApiResponse {
+    const object = this.read(resource, ref);
+    const scale = toScale(resource, object);
+    let wanted: unknown;
+    if (request.method === 'GET') return { type: 'json', code: 200, body: scale };
+    if (request.method === 'PUT') wanted = requireBody(request);
+    else if (request.method === 'PATCH') {
+      const { type, body } = readPatch(request, resource, undefined);
+      // Scale has no lists, so the strategic form of a patch is the merge form.
+      if (type === 'json') wanted = applyJsonPatch(scale, body);
+      else if (type !== 'apply') wanted = applyMergePatch(scale, body);
+      else throw StatusError.unsupportedMediaType(Object.keys(patchTypes).slice(0, 3));
+    } else throw StatusError.methodNotAllowed();
+    const scaled = withScale(resource, object, wanted);
+    const context = { ...writeContext(request), subresource: undefined };
+    const result = this.options.writer.update(resource, ref, scaled, context);
+    return {
+      type: 'json',
+      code: 200,
+      body: toScale(resource, result.object),
+      durable: result.durable,
+    };
+  }
+
+  private read(resource: Resource, ref: ObjectRef): KubeObject {
+    const object = this.options.store.get(resource.storeName, ref.namespace, ref.name);
+    if (!object) throw StatusError.notFound(resource, ref.name);
+    return this.options.writer.present(resource, object);
+  }
+
+  private list(request: ApiRequest, { resource, namespace }: Target): ApiResponse {
+    const filter = parseFilter(request.query, resource, namespace);
+    const list = this.lister.list(resource, filter, request.query);
+    const nowMs = this.options.clock.now();
+    const body = renderList(list, request.rendering, { resource, nowMs });
+    return { type: 'json', code: 200, body };
+  }
+
+  private watch(request: ApiRequest, { resource, namespace, name }: Target): ApiResponse {
+    const { query, rendering } = request;
+    const parsed = parseFilter(query, resource, namespace);
+    const filter =
+      name === undefined
+        ? parsed
+        : {
+            ...parsed,
+            fields: [...parsed.fields, { field: 'metadata.name', isEqual: true, value: name }],
+          };
+    const sendInitialEvents = isTrue(query['sendInitialEvents']);
+    if (
+      query['sendInitialEvents'] !== undefined &&
+      query['resourceVersionMatch'] !== 'NotOlderThan'
+    )
+      throw invalidListOptions(
+        resource,
+        'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
+      );
+    const timeout = parseNumber(query['timeoutSeconds'], 'timeoutSeconds');
+    const options = {
+      filter,
+      resourceVersion: parseNumber(query['resourceVersion'], 'resourceVersion'),
+      sendInitialEvents,
+      allowBookmarks: isTrue(query['allowWatchBookmarks']),
+    };
+    const { store, clock } = this.options;
+    return {
+      type: 'watch',
+      timeoutSeconds: timeout === 0 ? undefined : timeout,
+      open(onEvent) {
+        let withHeader = true;
+        return openWatch({ store, clock, resource }, options, (event) => {
+          if (rendering.as === 'object' || event.type === 'BOOKMARK' || event.type === 'ERROR')
+            return onEvent(event);
+          const object = event.object as KubeObject;
+          const rendered = renderObject(object, rendering, {
+            resource,
+            nowMs: clock.now(),
+            withHeader,
+          });
+          withHeader = false;
+          return onEvent({ type: event.type, object: rendered });
+        });
+      },
+    };
+  }
+
+  private deleteCollection(request: ApiRequest, { resource, namespace }: Target): ApiResponse {
+    const { store, deleter } = this.options;
+    if (resource.definition.namespaced && namespace === undefined)
+      throw StatusError.methodNotAllowed();
+    const options = parseDeleteOptions(request.body, request.query);
+    const filter = parseFilter(request.query, resource, namespace);
+    const list = this.lister.list(resource, filter, {});
+    const waits: Promise<void>[] = [];
+    for (const { metadata } of list.items) {
+      const ref = { namespace: metadata.namespace ?? '', name: metadata.name };
+      // A listener may have removed it since the list was made.
+      if (!store.get(resource.storeName, ref.namespace, ref.name)) continue;
+      const { durable } = deleter.delete(resource, ref, options, request.mustBeDurable);
+      if (durable) waits.push(durable);
+    }
+    const durable = waits.length === 0 ? undefined : Promise.all(waits).then(() => {});
+    return { type: 'json', code: 200, body: list, durable };
+  }
+
+  private written(request: ApiRequest, resource: Resource, result: WriteResult): ApiResponse {
+    const { code, object, durable } = result;
+    return { ...this.rendered(request, resource, code, object), durable };
+  }
+
+  private rendered(
+    request: ApiRequest,
+    resource: Resource,
+    code: number,
+    object: KubeObject,
+  ): ApiResponse & { type: 'json' } {
+    const nowMs = this.options.clock.now();
+    const body =
+      request.rendering === plainRendering
+        ? object
+        : renderObject(object, request.rendering, { resource, nowMs });
+    return { type: 'json', code, body };
+  }
+
+  private describe(request: ApiRequest): ApiResponse {
+    const path = request.path.length > 1 ? request.path.replace(/\/$/, '') : request.path;
+    if (request.method !== 'GET') throw StatusError.unknownPath();
+    if (healthPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`)))
+      return { type: 'text', code: 200, body: 'ok' };
+    const { registry } = this.options;
+    if (request.wantsAggregatedDiscovery && (path === '/api' || path === '/apis'))
+      return {
+        type: 'json',
+        code: 200,
+        body: makeAggregatedDiscovery(registry, path === '/api'),
+        contentType: AGGREGATED_DISCOVERY_TYPE,
+      };
+    const body = this.document(path);
+    if (body === undefined) throw StatusError.unknownPath();
+    return { type: 'json', code: 200, body };
+  }
+
+  private document(path: string): unknown {
+    const { registry, serverAddress } = this.options;
+    if (path === '/version') return makeVersion();
+    if (path === '/')
+      return { paths: ['/api', '/apis', '/openapi/v2', '/openapi/v3', '/version', ...healthPaths] };
+    if (path === '/api') return makeApiVersions(serverAddress());
+    if (path === '/apis') return makeApiGroupList(registry);
+    if (path === '/openapi/v2') return makeSwagger(registry);
+    if (path === '/openapi/v3') return makeOpenApiIndex(registry);
+    if (path.startsWith('/openapi/v3/'))
+      return makeOpenApi(registry, path.slice('/openapi/v3/'.length));
+    const [, root, first = '', second, ...rest] = path.split('/');
+    if (rest.length > 0) return undefined;
+    if (root === 'api')
+      return second === undefined ? makeApiResourceList(registry, '', first) : undefined;
+    if (root !== 'apis') return undefined;
+    return second === undefined
+      ? makeApiGroup(registry, first)
+      : makeApiResourceList(registry, first, second);
+  }
+}
+
+/** The `Status` for anything thrown while a request was handled. */
+export function toStatus(error: unknown): Status {
+  if (error instanceof StatusError) return error.status;
+  return StatusError.internal(error instanceof Error ? error.message : String(error)).status;
+}
+
+/** The refusal of a write that the disk did not take. */
+export function toCommitFailure(error: unknown): Status {
+  const reason = error instanceof Error ? error.message : String(error);
+  return StatusError.internal(
+    `the write was not stored and has been undone: ${reason}; free disk space under the data directory and try again`,
+  ).status;
+}
+
+function writeContext(request: ApiRequest): WriteContext {
+  const { query, userName, defaultFieldManager, mustBeDurable } = request;
+  return {
+    userName,
+    mustBeDurable,
+    fieldManager: query['fieldManager'] || defaultFieldManager,
+    dryRun: isDryRun(query['dryRun']),
+  };
+}
+
+function requireBody({ body, contentType }: ApiRequest): unknown {
+  if (contentType !== 'application/json' && contentType !== '')
+    throw StatusError.unsupportedMediaType(['application/json']);
+  if (!isJsonObject(body)) throw StatusError.badRequest('the request needs an object as its body');
+  return body;
+}
+
+function readPatch(
+  request: ApiRequest,
+  resource: Resource,
+  subresource: 'status' | undefined,
+): PatchRequest {
+  const type = Object.hasOwn(patchTypes, request.contentType)
+    ? patchTypes[request.contentType]
+    : undefined;
+  const accepted = Object.keys(patchTypes).filter(
+    (name) => isBuiltinGroup(resource.group) || patchTypes[name] !== 'strategic',
+  );
+  if (!type || !accepted.includes(request.contentType))
+    throw StatusError.unsupportedMediaType(accepted);
+  if (request.body === undefined) throw StatusError.badRequest('the patch has no body');
+  const force = isTrue(request.query['force']);
+  if (force && type !== 'apply')
+    throw StatusError.badRequest('force is allowed for apply patches only');
+  if (type === 'apply' && !request.query['fieldManager'])
+    throw StatusError.badRequest('fieldManager: Required value: is required for apply patch');
+  return { type, body: request.body, subresource, force };
+}
+
+function parseFilter(
+  query: Readonly<Record<string, string>>,
+  resource: Resource,
+  namespace: string | undefined,
+): ObjectFilter {
+  return {
+    namespace: resource.definition.namespaced ? namespace : undefined,
+    labels: parseLabelSelector(query['labelSelector'] ?? ''),
+    fields: parseFieldSelector(query['fieldSelector'] ?? '', resource),
+  };
+}
+
+/** @throws {StatusError} 400 for anything but a whole number. */
+function parseNumber(text: string | undefined, name: string): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^\d{1,15}$/.test(text))
+    throw StatusError.badRequest(
+      `${name}: Invalid value: ${JSON.stringify(text)}: must be a non-negative integer`,
+    );
+  return Number(text);
+}
+
+const isTrue = (value: string | undefined): boolean => value === 'true' || value === '1';
+
+const invalidListOptions = (resource: Resource, problem: string): StatusError =>
+  new StatusError({
+    code: 422,
+    reason: 'Invalid',
+    message: `ListOptions.meta.k8s.io "" is invalid: ${problem}`,
+    details: {
+      group: 'meta.k8s.io',
+      kind: 'ListOptions',
+      causes: [{ message: `${problem} (${resource.plural})` }],
+    },
+  });

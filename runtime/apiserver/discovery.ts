@@ -1,0 +1,236 @@
+/**
+ * What the server serves, told to clients: `/version`, `/api`, `/apis` (plain and aggregated) and
+ * the resource lists. Pure.
+ */
+import { isBuiltinGroup } from './patch/list-merge-keys.ts';
+import type { KindRegistry, Resource } from './kind-registry.ts';
+
+/** The Kubernetes version whose behaviour this server follows; Knative asks for 1.34 at least. */
+export const kubernetesVersion = { major: '1', minor: '34', gitVersion: 'v1.34.0+knit' };
+
+const objectVerbs = [
+  'create',
+  'delete',
+  'deletecollection',
+  'get',
+  'list',
+  'patch',
+  'update',
+  'watch',
+];
+const subresourceVerbs = ['get', 'patch', 'update'];
+
+export const makeVersion = (): unknown => ({
+  ...kubernetesVersion,
+  gitCommit: '',
+  gitTreeState: 'clean',
+  buildDate: '1970-01-01T00:00:00Z',
+  goVersion: '',
+  compiler: 'node',
+  platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
+});
+
+export const makeApiVersions = (serverAddress: string): unknown => ({
+  kind: 'APIVersions',
+  versions: ['v1'],
+  serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
+});
+
+export const makeApiGroupList = (registry: KindRegistry): unknown => ({
+  kind: 'APIGroupList',
+  apiVersion: 'v1',
+  groups: [...registry.groups.keys()]
+    .filter((group) => group !== '')
+    .map((group) => describeGroup(registry, group)),
+});
+
+/** @returns undefined when the group is unknown. */
+export function makeApiGroup(registry: KindRegistry, group: string): unknown {
+  if (group === '' || !registry.groups.has(group)) return undefined;
+  return { kind: 'APIGroup', apiVersion: 'v1', ...describeGroup(registry, group) };
+}
+
+/** @returns undefined when the version is unknown. */
+export function makeApiResourceList(
+  registry: KindRegistry,
+  group: string,
+  version: string,
+): unknown {
+  const resources = resourcesOf(registry, group, version);
+  if (resources.length === 0) return undefined;
+  return {
+    kind: 'APIResourceList',
+    apiVersion: 'v1',
+    groupVersion: group === '' ? version : `${group}/${version}`,
+    resources: resources.flatMap((resource) => [
+      {
+        name: resource.plural,
+        singularName: resource.definition.singular,
+        namespaced: resource.definition.namespaced,
+        kind: resource.kind,
+        verbs: objectVerbs,
+        ...(resource.definition.shortNames ? { shortNames: resource.definition.shortNames } : {}),
+        ...(resource.definition.categories ? { categories: resource.definition.categories } : {}),
+      },
+      ...subresourcesOf(resource).map(({ name, kind, verbs, scale }) => ({
+        name: `${resource.plural}/${name}`,
+        singularName: '',
+        namespaced: resource.definition.namespaced,
+        kind,
+        verbs,
+        ...(scale ? { group: 'autoscaling', version: 'v1' } : {}),
+      })),
+    ]),
+  };
+}
+
+/** The aggregated form: all groups of `/api` (core) or `/apis` (the others) in one answer. */
+export const makeAggregatedDiscovery = (registry: KindRegistry, isCore: boolean): unknown => ({
+  kind: 'APIGroupDiscoveryList',
+  apiVersion: 'apidiscovery.k8s.io/v2',
+  metadata: {},
+  items: [...registry.groups]
+    .filter(([group]) => (group === '') === isCore)
+    .map(([group, versions]) => ({
+      metadata: { ...(group === '' ? {} : { name: group }), creationTimestamp: null },
+      versions: versions.map((version) => ({
+        version,
+        freshness: 'Current',
+        resources: resourcesOf(registry, group, version).map((resource) =>
+          describeResource(resource),
+        ),
+      })),
+    })),
+});
+
+function describeResource(resource: Resource): unknown {
+  const { definition } = resource;
+  const subresources = subresourcesOf(resource).map(({ name, kind, verbs, scale }) => ({
+    subresource: name,
+    responseKind: scale
+      ? { group: 'autoscaling', version: 'v1', kind }
+      : { group: resource.group, version: resource.version, kind },
+    verbs,
+  }));
+  return {
+    resource: resource.plural,
+    responseKind: { group: resource.group, version: resource.version, kind: resource.kind },
+    scope: definition.namespaced ? 'Namespaced' : 'Cluster',
+    singularResource: definition.singular,
+    verbs: objectVerbs,
+    ...(definition.shortNames ? { shortNames: definition.shortNames } : {}),
+    ...(definition.categories ? { categories: definition.categories } : {}),
+    ...(subresources.length > 0 ? { subresources } : {}),
+  };
+}
+
+interface Subresource {
+  readonly name: string;
+  readonly kind: string;
+  readonly verbs: readonly string[];
+  readonly scale?: boolean;
+}
+
+function subresourcesOf({ definition, kind, storeName }: Resource): Subresource[] {
+  const subresources: Subresource[] = [];
+  if (definition.hasStatus) subresources.push({ name: 'status', kind, verbs: subresourceVerbs });
+  if (definition.scale)
+    subresources.push({ name: 'scale', kind: 'Scale', verbs: subresourceVerbs, scale: true });
+  if (storeName === '/pods') subresources.push({ name: 'log', kind, verbs: ['get'] });
+  return subresources;
+}
+
+function describeGroup(registry: KindRegistry, group: string): object {
+  const versions = (registry.groups.get(group) ?? []).map((version) => ({
+    groupVersion: `${group}/${version}`,
+    version,
+  }));
+  return { name: group, versions, preferredVersion: versions[0] };
+}
+
+const resourcesOf = (registry: KindRegistry, group: string, version: string): Resource[] =>
+  registry.resources.filter((resource) => resource.group === group && resource.version === version);
+
+/** Documents by group and version; kubectl asks here whether the server validates fields itself. */
+export function makeOpenApiIndex(registry: KindRegistry): unknown {
+  const paths: Record<string, unknown> = {};
+  for (const [group, versions] of registry.groups)
+    for (const version of versions) {
+      const path = groupVersionPath(group, version);
+      paths[path] = {
+        serverRelativeURL: `/openapi/v3/${path}?hash=${kubernetesVersion.gitVersion}`,
+      };
+    }
+  return { paths };
+}
+
+/** A minimal OpenAPI 3 document of one group and version. @returns undefined when it is unknown. */
+export function makeOpenApi(registry: KindRegistry, path: string): unknown {
+  const resources = registry.resources.filter(
+    ({ group, version }) => groupVersionPath(group, version) === path,
+  );
+  if (resources.length === 0) return undefined;
+  return {
+    openapi: '3.0.0',
+    info: { title: 'Kubernetes', version: kubernetesVersion.gitVersion },
+    paths: Object.fromEntries(
+      resources.map((resource) => [objectPath(resource), { patch: patchOperation(resource) }]),
+    ),
+    components: { schemas: makeSchemas(resources) },
+  };
+}
+
+/** A minimal Swagger 2 document: kinds without fields, which older kubectl accepts as "no opinion". */
+export const makeSwagger = (registry: KindRegistry): unknown => ({
+  swagger: '2.0',
+  info: { title: 'Kubernetes', version: kubernetesVersion.gitVersion },
+  paths: Object.fromEntries(
+    registry.resources.map((resource) => [
+      objectPath(resource),
+      { patch: patchOperation(resource) },
+    ]),
+  ),
+  definitions: makeSchemas(registry.resources),
+});
+
+const groupVersionPath = (group: string, version: string): string =>
+  group === '' ? `api/${version}` : `apis/${group}/${version}`;
+
+const objectPath = ({ group, version, plural, definition }: Resource): string =>
+  `/${groupVersionPath(group, version)}/${definition.namespaced ? 'namespaces/{namespace}/' : ''}${plural}/{name}`;
+
+function patchOperation(resource: Resource): unknown {
+  const { group, version, kind } = resource;
+  const parameter = (name: string): unknown => ({
+    name,
+    in: 'query',
+    schema: { type: 'string', uniqueItems: true },
+  });
+  return {
+    operationId: `patch${kind}`,
+    parameters: ['dryRun', 'fieldManager', 'fieldValidation', 'force'].map(parameter),
+    responses: { '200': { description: 'OK' } },
+    'x-kubernetes-action': 'patch',
+    'x-kubernetes-group-version-kind': { group, version, kind },
+  };
+}
+
+/** Schemas that accept everything: real ones come with issue 3. */
+function makeSchemas(resources: readonly Resource[]): Record<string, unknown> {
+  return Object.fromEntries(
+    resources.map(({ group, version, kind }) => [
+      schemaName(group, version, kind),
+      {
+        type: 'object',
+        'x-kubernetes-preserve-unknown-fields': true,
+        'x-kubernetes-group-version-kind': [{ group, version, kind }],
+      },
+    ]),
+  );
+}
+
+function schemaName(group: string, version: string, kind: string): string {
+  if (!isBuiltinGroup(group)) return `${group.split('.').reverse().join('.')}.${version}.${kind}`;
+  const [head = ''] = group.split('.');
+  return `io.k8s.api.${head === '' ? 'core' : head}.${version}.${kind}`;
+}

@@ -1,0 +1,104 @@
+/**
+ * The API without HTTP, for the controllers in the server's own process: no sockets, no JSON text.
+ * Request bodies are cloned, answers are the stored, frozen objects themselves, and a watch hears
+ * of a write in the tick of that write.
+ */
+import type { KubeRequest, KubeTransport, WatchEvent } from '../kube/transport.ts';
+import { toCommitFailure, toStatus, type ApiHandler, type ApiRequest } from './api-handler.ts';
+import { cloneJson } from './json-value.ts';
+import type { OpenWatches } from './open-watches.ts';
+import { StatusError } from './status-error.ts';
+import { plainRendering } from './table.ts';
+
+/** How defaults and validation see Knit's own controllers. */
+const USER_NAME = 'system:knit';
+const noQuery: Readonly<Record<string, string>> = {};
+
+export function makeInProcessTransport(options: {
+  handler: ApiHandler;
+  watches: OpenWatches;
+}): KubeTransport {
+  const { handler, watches } = options;
+  return {
+    async request(request) {
+      try {
+        const response = handler.handle(toApiRequest(request));
+        if (response.type === 'text') return { status: response.code, body: response.body };
+        if (response.type !== 'json')
+          throw StatusError.badRequest('use watch() or stream() for an answer that may never end');
+        if (response.durable) {
+          try {
+            await response.durable;
+          } catch (error) {
+            const status = toCommitFailure(error);
+            return { status: status.code, body: status };
+          }
+        }
+        return { status: response.code, body: response.body };
+      } catch (error) {
+        const status = toStatus(error);
+        return { status: status.code, body: status };
+      }
+    },
+
+    watch: (request, onEvent) =>
+      new Promise((resolve) => {
+        const query = { ...request.query, watch: 'true' };
+        try {
+          const response = handler.handle(toApiRequest({ ...request, method: 'GET', query }));
+          if (response.type !== 'watch')
+            throw StatusError.badRequest('this path cannot be watched');
+          const { timeoutSeconds, open } = response;
+          watches.add({
+            open,
+            timeoutSeconds,
+            signal: request.signal,
+            onEvent: onEvent as (event: WatchEvent) => void,
+            onEnd: resolve,
+          });
+        } catch (error) {
+          // As a server that has sent its headers already: the refusal is the stream's last event.
+          onEvent({ type: 'ERROR', object: toStatus(error) });
+          resolve();
+        }
+      }),
+
+    // eslint-disable-next-line @typescript-eslint/require-await
+    async stream(request) {
+      try {
+        const response = handler.handle(toApiRequest({ ...request, method: 'GET' }));
+        if (response.type === 'log')
+          return {
+            status: 200,
+            body: response.open(request.signal ?? new AbortController().signal),
+          };
+        const { code, body } = response.type === 'watch' ? { code: 400, body: '' } : response;
+        return { status: code, body: textChunks(body) };
+      } catch (error) {
+        const status = toStatus(error);
+        return { status: status.code, body: textChunks(status) };
+      }
+    },
+
+    // The server outlives its transport's users; closing the server ends their watches.
+    close: () => Promise.resolve(),
+  };
+}
+
+const toApiRequest = (request: KubeRequest): ApiRequest => ({
+  method: request.method,
+  path: request.path,
+  query: request.query ?? noQuery,
+  body: cloneJson(request.body),
+  contentType: request.contentType ?? 'application/json',
+  userName: USER_NAME,
+  defaultFieldManager: undefined,
+  rendering: plainRendering,
+  mustBeDurable: false,
+  wantsAggregatedDiscovery: false,
+});
+
+async function* textChunks(body: unknown): AsyncIterable<Uint8Array> {
+  await Promise.resolve();
+  yield Buffer.from(typeof body === 'string' ? body : JSON.stringify(body));
+}

@@ -1,0 +1,108 @@
+/**
+ * Namespaces: the ones that exist from the start, and the end of one, which takes everything in it
+ * along. Source: k8s.io/kubernetes pkg/controller/namespace (behaviour).
+ */
+import type { Clock } from '../std/clock.ts';
+import type { Logger } from '../std/logger.ts';
+import { KeyWorker } from './key-worker.ts';
+import type { KindRegistry } from './kind-registry.ts';
+import { backgroundDeletion, type ObjectDeleter } from './object-deleter.ts';
+import { namespacesStore, type ObjectWriter, type WriteContext } from './object-writer.ts';
+import type { Store, StoreChange } from './store/store.ts';
+
+export const initialNamespaces = [
+  'default',
+  'kube-system',
+  'knative-serving',
+  'knative-eventing',
+] as const;
+
+export interface NamespaceLifecycleOptions {
+  readonly store: Store;
+  readonly registry: KindRegistry;
+  readonly deleter: ObjectDeleter;
+  readonly clock: Clock;
+  readonly logger: Logger;
+}
+
+export class NamespaceLifecycle {
+  private readonly options: NamespaceLifecycleOptions;
+  private readonly worker: KeyWorker;
+  private readonly stopListening: () => void;
+
+  constructor(options: NamespaceLifecycleOptions) {
+    this.options = options;
+    this.worker = new KeyWorker({
+      name: 'namespace-lifecycle',
+      clock: options.clock,
+      logger: options.logger,
+      work: (name) => this.process(name),
+    });
+    this.stopListening = options.store.listenAll((change) => this.onChange(change));
+    for (const { metadata } of options.store.list(namespacesStore))
+      if (metadata.deletionTimestamp) this.worker.enqueue(metadata.name);
+  }
+
+  stop(): void {
+    this.stopListening();
+    this.worker.stop();
+  }
+
+  private onChange({ type, resource, object }: StoreChange): void {
+    if (resource === namespacesStore) {
+      if (object.metadata.deletionTimestamp) this.worker.enqueue(object.metadata.name);
+      return;
+    }
+    const { namespace } = object.metadata;
+    if (type === 'DELETED' && namespace && this.isTerminating(namespace))
+      this.worker.enqueue(namespace);
+  }
+
+  private isTerminating(name: string): boolean {
+    return (
+      this.options.store.get(namespacesStore, '', name)?.metadata.deletionTimestamp !== undefined
+    );
+  }
+
+  /** Deletes what is not leaving yet; the namespace goes when nothing is left and nobody holds it. */
+  private process(name: string): Promise<void> | undefined {
+    const { store, registry, deleter } = this.options;
+    const namespace = store.get(namespacesStore, '', name);
+    if (!namespace?.metadata.deletionTimestamp) return undefined;
+    const durable: Promise<void>[] = [];
+    let left = 0;
+    for (const resource of registry.storedResources) {
+      if (!resource.definition.namespaced) continue;
+      for (const object of store.list(resource.storeName, name)) {
+        left++;
+        if (object.metadata.deletionTimestamp) continue;
+        const ref = { namespace: name, name: object.metadata.name };
+        const deleted = deleter.delete(resource, ref, backgroundDeletion);
+        if (deleted.durable) durable.push(deleted.durable);
+      }
+    }
+    if (left > 0) return durable.length === 0 ? undefined : Promise.all(durable).then(() => {});
+    if ((namespace.metadata.finalizers ?? []).length > 0) return undefined;
+    return store.delete(namespacesStore, { namespace: '', name }, 'sync')?.durable;
+  }
+}
+
+/** Creates the namespaces that everything else may rely on, where they do not exist. */
+export async function createInitialNamespaces(
+  writer: ObjectWriter,
+  registry: KindRegistry,
+  store: Store,
+): Promise<void> {
+  const resource = registry.find('', 'v1', 'namespaces');
+  if (!resource) throw new Error('the kind Namespace must be among the definitions');
+  const context: WriteContext = {
+    userName: 'system:apiserver',
+    fieldManager: undefined,
+    mustBeDurable: true,
+    dryRun: false,
+  };
+  const writes = initialNamespaces
+    .filter((name) => !store.get(namespacesStore, '', name))
+    .map((name) => writer.create(resource, '', { metadata: { name } }, context).durable);
+  await Promise.all(writes);
+}

@@ -1,0 +1,73 @@
+/** `pods/log`: checks the request against the Pod and hands it to whoever runs the Pods. */
+import type { Pod } from '../apis/core/types.ts';
+import type { ApiResponse } from './api-handler.ts';
+import type { ObjectRef } from './object-writer.ts';
+import { StatusError } from './status-error.ts';
+import type { Store } from './store/store.ts';
+
+export interface PodLogRequest {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly follow: boolean;
+  readonly tailLines?: number;
+  readonly sinceSeconds?: number;
+  readonly timestamps: boolean;
+  readonly previous: boolean;
+  /** Aborts when nobody reads any longer: ends a `follow` that waits for more. */
+  readonly signal: AbortSignal;
+}
+
+/** Yields the log's bytes; ends by itself unless `follow`, and when its consumer returns. */
+export type PodLogReader = (request: PodLogRequest) => AsyncIterable<Uint8Array>;
+
+/** @throws {StatusError} 404 without such a Pod, 400 when it is unclear which container is meant. */
+export function openPodLog(
+  store: Store,
+  read: PodLogReader | undefined,
+  ref: ObjectRef,
+  query: Readonly<Record<string, string>>,
+): ApiResponse {
+  const pod = store.get('/pods', ref.namespace, ref.name) as Pod | undefined;
+  if (!pod) throw StatusError.notFound({ group: '', plural: 'pods' }, ref.name);
+  if (!read) throw StatusError.internal('no agent that could read logs runs in this server');
+  const tailLines = parseCount(query['tailLines'], 'tailLines');
+  const sinceSeconds = parseCount(query['sinceSeconds'], 'sinceSeconds');
+  const request: Omit<PodLogRequest, 'signal'> = {
+    namespace: ref.namespace,
+    pod: ref.name,
+    container: pickContainer(pod, query['container']),
+    follow: isTrue(query['follow']),
+    timestamps: isTrue(query['timestamps']),
+    previous: isTrue(query['previous']),
+    ...(tailLines === undefined ? {} : { tailLines }),
+    ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
+  };
+  return { type: 'log', open: (signal) => read({ ...request, signal }) };
+}
+
+function pickContainer(pod: Pod, wanted: string | undefined): string {
+  const names = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map(
+    ({ name }) => name,
+  );
+  if (wanted) {
+    if (names.includes(wanted)) return wanted;
+    throw StatusError.badRequest(`container ${wanted} is not valid for pod ${pod.metadata.name}`);
+  }
+  const [only, ...others] = pod.spec.containers;
+  if (only && others.length === 0) return only.name;
+  throw StatusError.badRequest(
+    `a container name must be specified for pod ${pod.metadata.name}, choose one of: [${names.join(' ')}]`,
+  );
+}
+
+function parseCount(text: string | undefined, name: string): number | undefined {
+  if (text === undefined || text === '') return undefined;
+  if (!/^\d{1,9}$/.test(text))
+    throw StatusError.badRequest(
+      `${name}: Invalid value: ${JSON.stringify(text)}: must be a non-negative integer`,
+    );
+  return Number(text);
+}
+
+const isTrue = (value: string | undefined): boolean => value === 'true' || value === '1';

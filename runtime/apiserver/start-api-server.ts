@@ -1,0 +1,158 @@
+/**
+ * The embedded API server: store, handler, background work and listeners put together. One per
+ * data directory.
+ */
+import { randomUUID } from 'node:crypto';
+import { chmod, rm } from 'node:fs/promises';
+import { createServer, type Server } from 'node:http';
+import { createServer as createTlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { KindDefinition } from '../apis/meta/kind-definition.ts';
+import type { KubeTransport } from '../kube/transport.ts';
+import type { Clock } from '../std/clock.ts';
+import type { Logger } from '../std/logger.ts';
+import type { Random } from '../std/random.ts';
+import { ApiHandler } from './api-handler.ts';
+import { GarbageCollector } from './garbage-collector.ts';
+import { serveApi } from './http-listener.ts';
+import { makeInProcessTransport } from './in-process-transport.ts';
+import { KindRegistry } from './kind-registry.ts';
+import { createInitialNamespaces, NamespaceLifecycle } from './namespace-lifecycle.ts';
+import { ObjectDeleter } from './object-deleter.ts';
+import { ObjectWriter } from './object-writer.ts';
+import { OpenWatches } from './open-watches.ts';
+import type { PodLogReader } from './pod-log.ts';
+import { openLmdbJournal } from './store/lmdb-journal.ts';
+import { ObjectStore } from './store/object-store.ts';
+
+export interface ApiServerOptions {
+  /** Holds the store; created with mode 0700 where it is missing. */
+  readonly dataDir: string;
+  /** The kinds to serve. Namespace must be among them. */
+  readonly definitions: readonly KindDefinition[];
+  readonly clock: Clock;
+  /** For generated names. @default Math.random */
+  readonly random?: Random;
+  readonly logger: Logger;
+  /** PEM texts; port 0 picks a free one. Left out: no TCP listener. */
+  readonly tls?: {
+    readonly host: string;
+    readonly port: number;
+    readonly cert: string;
+    readonly key: string;
+  };
+  /** The bearer token of `system:admin` on the TLS listener. Required with `tls`. */
+  readonly token?: string;
+  /** A second listener; whoever may open the socket (mode 0600) is `system:admin`. */
+  readonly socketPath?: string;
+  /** Reads container logs for `pods/log`; without it that path answers 500. */
+  readonly readPodLog?: PodLogReader;
+}
+
+export interface ApiServer {
+  /** For the server's own process: no sockets, and watches hear of a write in the tick of the write. */
+  readonly transport: KubeTransport;
+  readonly url?: string;
+  readonly port?: number;
+  /** Ends all watches, closes the listeners, writes what is not on disk yet. */
+  close(): Promise<void>;
+}
+
+/** Resolves when everything is loaded, the initial namespaces are on disk and the listeners listen. */
+export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
+  const { clock, logger, random = Math.random } = options;
+  if (options.tls && !options.token)
+    throw new Error('an API server with a TLS listener needs a token');
+  const registry = new KindRegistry(options.definitions);
+  const store = new ObjectStore({ journal: openLmdbJournal(options.dataDir), clock, logger });
+  const writer = new ObjectWriter({ store, clock, random, newUid: () => randomUUID() });
+  const deleter = new ObjectDeleter({ store, clock });
+  const watches = new OpenWatches(clock);
+  let address = '';
+  const handler = new ApiHandler({
+    store,
+    registry,
+    writer,
+    deleter,
+    clock,
+    readPodLog: options.readPodLog,
+    serverAddress: () => address,
+  });
+  const background = { store, registry, deleter, clock, logger };
+  const collector = new GarbageCollector(background);
+  const namespaces = new NamespaceLifecycle(background);
+  const servers: Server[] = [];
+  const close = async (): Promise<void> => {
+    watches.closeAll();
+    collector.stop();
+    namespaces.stop();
+    await Promise.all(servers.map(closeServer));
+    await store.close();
+  };
+
+  try {
+    await createInitialNamespaces(writer, registry, store);
+    const listener = { handler, watches, logger };
+    if (options.tls) {
+      const { cert, key, host, port } = options.tls;
+      const server = createTlsServer({
+        cert,
+        key,
+        minVersion: 'TLSv1.2',
+        ALPNProtocols: ['http/1.1'],
+      });
+      serveApi(server, { ...listener, token: options.token });
+      await listen(server, { host, port });
+      servers.push(server);
+      const bound = server.address() as AddressInfo;
+      address = `${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
+    }
+    if (options.socketPath !== undefined) {
+      // A socket that a killed server left behind; a live one holds the store's lock already.
+      await rm(options.socketPath, { force: true });
+      const server = createServer();
+      serveApi(server, { ...listener, token: undefined });
+      await listen(server, { path: options.socketPath });
+      servers.push(server);
+      await chmod(options.socketPath, 0o600);
+    }
+  } catch (error) {
+    await close();
+    throw error;
+  }
+  logger.info('API server is ready', { address, resourceVersion: store.resourceVersion });
+  return {
+    transport: makeInProcessTransport({ handler, watches }),
+    ...(address === ''
+      ? {}
+      : { url: `https://${address}`, port: Number(address.slice(address.lastIndexOf(':') + 1)) }),
+    close,
+  };
+}
+
+function listen(
+  server: Server,
+  where: { host: string; port: number } | { path: string },
+): Promise<void> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(where, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+}
+
+/** Gives answers on their way a moment, then cuts: clients retry, and a restart must not wait for them. */
+const CLOSE_GRACE_MS = 1_000;
+
+function closeServer(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
+    server.close(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+    server.closeIdleConnections();
+  });
+}

@@ -1,0 +1,228 @@
+/**
+ * Every error that a client sees: a Kubernetes `Status` with code, reason, message and details.
+ * Source: k8s.io/apimachinery pkg/api/errors (reasons and message shapes that clients parse).
+ */
+export interface StatusCause {
+  readonly reason?: string;
+  readonly message: string;
+  readonly field?: string;
+}
+
+export interface StatusDetails {
+  readonly name?: string;
+  readonly group?: string;
+  readonly kind?: string;
+  readonly uid?: string;
+  readonly causes?: readonly StatusCause[];
+  readonly retryAfterSeconds?: number;
+}
+
+export interface Status {
+  readonly kind: 'Status';
+  readonly apiVersion: 'v1';
+  readonly metadata: Record<string, never>;
+  readonly status: 'Success' | 'Failure';
+  readonly message?: string;
+  readonly reason?: string;
+  readonly details?: StatusDetails;
+  readonly code: number;
+}
+
+/** Group and plural, which every message about an object starts with. */
+export interface GroupResource {
+  readonly group: string;
+  readonly plural: string;
+}
+
+/** `services.serving.knative.dev`, or `pods` for the core group. */
+export const formatGroupResource = ({ group, plural }: GroupResource): string =>
+  group === '' ? plural : `${plural}.${group}`;
+
+/** Thrown anywhere in the server, answered as is. Anything else that is thrown becomes a 500. */
+export class StatusError extends Error {
+  readonly status: Status;
+
+  constructor(options: { code: number; reason: string; message: string; details?: StatusDetails }) {
+    super(options.message);
+    this.name = 'StatusError';
+    const { code, reason, message, details } = options;
+    this.status = {
+      kind: 'Status',
+      apiVersion: 'v1',
+      metadata: {},
+      status: 'Failure',
+      message,
+      reason,
+      ...(details === undefined ? {} : { details }),
+      code,
+    };
+  }
+
+  static badRequest(message: string): StatusError {
+    return new StatusError({ code: 400, reason: 'BadRequest', message });
+  }
+
+  static unauthorized(): StatusError {
+    return new StatusError({ code: 401, reason: 'Unauthorized', message: 'Unauthorized' });
+  }
+
+  static forbidden(
+    resource: GroupResource,
+    name: string,
+    problem: string,
+    causes?: readonly StatusCause[],
+  ): StatusError {
+    return new StatusError({
+      code: 403,
+      reason: 'Forbidden',
+      message: `${formatGroupResource(resource)} "${name}" is forbidden: ${problem}`,
+      details: { ...namedDetails(resource, name), ...(causes === undefined ? {} : { causes }) },
+    });
+  }
+
+  /** The path itself is unknown: no such group, version or resource. */
+  static unknownPath(): StatusError {
+    return new StatusError({
+      code: 404,
+      reason: 'NotFound',
+      message: 'the server could not find the requested resource',
+      details: {},
+    });
+  }
+
+  static notFound(resource: GroupResource, name: string): StatusError {
+    return new StatusError({
+      code: 404,
+      reason: 'NotFound',
+      message: `${formatGroupResource(resource)} "${name}" not found`,
+      details: namedDetails(resource, name),
+    });
+  }
+
+  static methodNotAllowed(): StatusError {
+    return new StatusError({
+      code: 405,
+      reason: 'MethodNotAllowed',
+      message: 'the server does not allow this method on the requested resource',
+      details: {},
+    });
+  }
+
+  static notAcceptable(accepted: string): StatusError {
+    return new StatusError({
+      code: 406,
+      reason: 'NotAcceptable',
+      message: `only the following media types are accepted: ${accepted}`,
+    });
+  }
+
+  static alreadyExists(resource: GroupResource, name: string): StatusError {
+    return new StatusError({
+      code: 409,
+      reason: 'AlreadyExists',
+      message: `${formatGroupResource(resource)} "${name}" already exists`,
+      details: namedDetails(resource, name),
+    });
+  }
+
+  static conflict(resource: GroupResource, name: string, problem?: string): StatusError {
+    const why =
+      problem ??
+      'the object has been modified; please apply your changes to the latest version and try again';
+    return new StatusError({
+      code: 409,
+      reason: 'Conflict',
+      message: `Operation cannot be fulfilled on ${formatGroupResource(resource)} "${name}": ${why}`,
+      details: namedDetails(resource, name),
+    });
+  }
+
+  /** A resourceVersion older than the watch history: the client must list again. */
+  static expired(requested: number, oldest: number): StatusError {
+    return new StatusError({
+      code: 410,
+      reason: 'Expired',
+      message: `too old resource version: ${requested} (${oldest})`,
+    });
+  }
+
+  static tooLarge(limitBytes: number): StatusError {
+    return new StatusError({
+      code: 413,
+      reason: 'RequestEntityTooLarge',
+      message: `Request entity too large: limit is ${limitBytes}`,
+    });
+  }
+
+  static unsupportedMediaType(accepted: readonly string[]): StatusError {
+    return new StatusError({
+      code: 415,
+      reason: 'UnsupportedMediaType',
+      message: `the body of the request was in an unknown format - accepted media types include: ${accepted.join(', ')}`,
+    });
+  }
+
+  /** `kind` is the Kind, not the plural, as in upstream's messages: `Deployment.apps "x" is invalid: ...`. */
+  static invalid(
+    subject: { group: string; kind: string },
+    name: string,
+    causes: readonly StatusCause[],
+  ): StatusError {
+    const problems = causes.map(({ field, message }) => (field ? `${field}: ${message}` : message));
+    const text = problems.length === 1 ? problems[0] : `[${problems.join(', ')}]`;
+    const qualified = subject.group === '' ? subject.kind : `${subject.kind}.${subject.group}`;
+    return new StatusError({
+      code: 422,
+      reason: 'Invalid',
+      message: `${qualified} "${name}" is invalid: ${text}`,
+      details: {
+        name,
+        ...(subject.group === '' ? {} : { group: subject.group }),
+        kind: subject.kind,
+        causes,
+      },
+    });
+  }
+
+  static internal(message: string): StatusError {
+    return new StatusError({
+      code: 500,
+      reason: 'InternalError',
+      message: `Internal error occurred: ${message}`,
+      details: { causes: [{ message }] },
+    });
+  }
+
+  /** The client has seen a resourceVersion that this server has not reached. */
+  static resourceVersionTooLarge(requested: number, current: number): StatusError {
+    return new StatusError({
+      code: 504,
+      reason: 'Timeout',
+      message: `Timeout: Too large resource version: ${requested}, current: ${current}`,
+      details: {
+        causes: [{ reason: 'ResourceVersionTooLarge', message: 'Too large resource version' }],
+        retryAfterSeconds: 1,
+      },
+    });
+  }
+}
+
+/** The answer to a delete that left nothing behind. */
+export function deletedStatus(resource: GroupResource, name: string, uid: string): Status {
+  return {
+    kind: 'Status',
+    apiVersion: 'v1',
+    metadata: {},
+    status: 'Success',
+    details: { ...namedDetails(resource, name), uid },
+    code: 200,
+  };
+}
+
+function namedDetails(resource: GroupResource, name: string): StatusDetails {
+  return {
+    name,
+    ...(resource.group === '' ? {} : { group: resource.group }),
+    kind: resource.plural,
+  };
+}

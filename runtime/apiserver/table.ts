@@ -1,0 +1,148 @@
+/**
+ * What kubectl prints: `Table` and `PartialObjectMetadata` renderings of objects and lists. Pure.
+ * Source: k8s.io/apimachinery meta/v1 Table; ages as k8s.io/apimachinery pkg/util/duration prints.
+ */
+import type { PrinterColumn } from '../apis/meta/kind-definition.ts';
+import type { KubeList, KubeObject } from '../apis/meta/object.ts';
+import { readJsonPath } from './json-path.ts';
+import type { Resource } from './kind-registry.ts';
+
+/** How an answer is to look, from the `Accept` header. */
+export interface Rendering {
+  readonly as: 'object' | 'table' | 'metadata';
+  /** `includeObject` of a table: what each row carries. */
+  readonly includeObject: 'None' | 'Metadata' | 'Object';
+}
+
+export const plainRendering: Rendering = { as: 'object', includeObject: 'Metadata' };
+
+/** Picks the first rendering of an `Accept` header that we have. @returns undefined when none is JSON. */
+export function parseAccept(
+  accept: string | undefined,
+  includeObject: string | undefined,
+): Rendering | undefined {
+  const include =
+    includeObject === 'None' || includeObject === 'Object' ? includeObject : 'Metadata';
+  if (accept === undefined || accept === '') return plainRendering;
+  for (const clause of accept.split(',')) {
+    const [type = '', ...parameters] = clause.split(';').map((part) => part.trim());
+    if (!['application/json', 'application/*', '*/*'].includes(type.toLowerCase())) continue;
+    const as = parameters.find((parameter) => parameter.startsWith('as='))?.slice(3);
+    const group = parameters.find((parameter) => parameter.startsWith('g='))?.slice(2);
+    if (as === undefined) return { as: 'object', includeObject: include };
+    if (group !== 'meta.k8s.io') continue;
+    if (as === 'Table') return { as: 'table', includeObject: include };
+    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
+      return { as: 'metadata', includeObject: include };
+  }
+  return undefined;
+}
+
+export function renderObject(
+  object: KubeObject,
+  rendering: Rendering,
+  options: { resource: Resource; nowMs: number; withHeader?: boolean },
+): unknown {
+  if (rendering.as === 'object') return object;
+  if (rendering.as === 'metadata') return toMetadata(object);
+  const { resourceVersion } = object.metadata;
+  return makeTable([object], { resourceVersion }, rendering, options);
+}
+
+export function renderList(
+  list: KubeList,
+  rendering: Rendering,
+  options: { resource: Resource; nowMs: number },
+): unknown {
+  if (rendering.as === 'object') return list;
+  if (rendering.as === 'table') return makeTable(list.items, list.metadata, rendering, options);
+  return {
+    kind: 'PartialObjectMetadataList',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata: list.metadata,
+    items: list.items.map(toMetadata),
+  };
+}
+
+const toMetadata = (object: KubeObject): unknown => ({
+  kind: 'PartialObjectMetadata',
+  apiVersion: 'meta.k8s.io/v1',
+  metadata: object.metadata,
+});
+
+const ageColumn: PrinterColumn = {
+  name: 'Age',
+  type: 'date',
+  jsonPath: '.metadata.creationTimestamp',
+};
+
+function makeTable(
+  objects: readonly KubeObject[],
+  metadata: object,
+  rendering: Rendering,
+  {
+    resource,
+    nowMs,
+    withHeader = true,
+  }: { resource: Resource; nowMs: number; withHeader?: boolean },
+): unknown {
+  const own = resource.definition.columns ?? [];
+  const hasAge = own.some(({ name }) => name.toLowerCase() === 'age');
+  const columns = hasAge ? own : [...own, ageColumn];
+  const nameColumn = { name: 'Name', type: 'string', format: 'name', description: '', priority: 0 };
+  return {
+    kind: 'Table',
+    apiVersion: 'meta.k8s.io/v1',
+    metadata,
+    // A watch sends the header once, with its first event.
+    columnDefinitions: !withHeader
+      ? null
+      : [
+          nameColumn,
+          ...columns.map(({ name, type, priority = 0 }) => ({
+            name,
+            // Dates are sent as ages, ready to print, as upstream does.
+            type: type === 'date' ? 'string' : type,
+            format: '',
+            description: '',
+            priority,
+          })),
+        ],
+    rows: objects.map((object) => ({
+      cells: [object.metadata.name, ...columns.map((column) => makeCell(object, column, nowMs))],
+      ...(rendering.includeObject === 'None'
+        ? {}
+        : { object: rendering.includeObject === 'Object' ? object : toMetadata(object) }),
+    })),
+  };
+}
+
+function makeCell(object: KubeObject, column: PrinterColumn, nowMs: number): unknown {
+  const value = readJsonPath(object, column.jsonPath);
+  if (column.type === 'date') {
+    const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+    return Number.isNaN(time) ? '<unknown>' : formatAge(nowMs - time);
+  }
+  if (value === undefined) return column.type === 'integer' ? 0 : '';
+  return typeof value === 'object' ? JSON.stringify(value) : value;
+}
+
+/** `45s`, `3m10s`, `2h5m`, `3d4h`, `2y30d`: two units while the first is small. */
+export function formatAge(ms: number): string {
+  const seconds = Math.max(0, Math.floor(ms / 1_000));
+  if (seconds < 120) return `${seconds}s`;
+  const minutes = Math.floor(seconds / 60);
+  if (minutes < 10) return pair(minutes, 'm', seconds % 60, 's');
+  if (minutes < 180) return `${minutes}m`;
+  const hours = Math.floor(minutes / 60);
+  if (hours < 8) return pair(hours, 'h', minutes % 60, 'm');
+  if (hours < 48) return `${hours}h`;
+  const days = Math.floor(hours / 24);
+  if (hours < 192) return pair(days, 'd', hours % 24, 'h');
+  if (days < 730) return `${days}d`;
+  const years = Math.floor(days / 365);
+  return days < 8 * 365 ? pair(years, 'y', days % 365, 'd') : `${years}y`;
+}
+
+const pair = (a: number, aUnit: string, b: number, bUnit: string): string =>
+  b === 0 ? `${a}${aUnit}` : `${a}${aUnit}${b}${bUnit}`;
