@@ -45,7 +45,8 @@ export class StatStream {
   send(message: StatMessage): void {
     const { request } = this;
     if (!request || !this.isConnected) return;
-    if (request.writableLength > BACKLOG_BYTES_MAX) request.destroy(new Error('autoscaler is stuck'));
+    if (request.writableLength > BACKLOG_BYTES_MAX)
+      request.destroy(new Error('autoscaler is stuck'));
     else request.write(`${JSON.stringify(message)}\n`);
   }
 

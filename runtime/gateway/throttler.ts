@@ -63,7 +63,7 @@ export class Throttler {
     return sum;
   }
 
-  /** @throws nothing; a lower limit takes effect as requests end. */
+  /** A lower limit takes effect as requests end. */
   setConcurrency(containerConcurrency: number): void {
     this.concurrency = containerConcurrency;
     this.dispatch();
@@ -81,6 +81,8 @@ export class Throttler {
     });
     for (const pod of old.values()) pod.retire();
     this.dispatch();
+    // The last pod went while requests wait: scaling to zero has met new traffic.
+    if (this.pods.length === 0 && this.queue.size > 0) this.options.onStarved();
   }
 
   /**
@@ -133,7 +135,8 @@ export class Throttler {
 
   /** Retires all pods; what waits goes on waiting for its timeout. */
   close(): void {
-    this.setPods([]);
+    for (const pod of this.pods) pod.retire();
+    this.pods = [];
   }
 
   private dispatch(): void {

@@ -91,8 +91,7 @@ export function parseResponseHead(bytes: Buffer, start: number, end: number): Re
   const minor = parseVersion(bytes, start);
   const text = bytes.toString('latin1', start, end);
   let at = start + 8;
-  const status =
-    (bytes[at + 1]! - 48) * 100 + (bytes[at + 2]! - 48) * 10 + (bytes[at + 3]! - 48);
+  const status = (bytes[at + 1]! - 48) * 100 + (bytes[at + 2]! - 48) * 10 + (bytes[at + 3]! - 48);
   if (bytes[at] !== SP || !isDigits(bytes, at + 1, at + 4) || status < 100 || status > 599)
     throw bad('malformed status line');
   at += 4;
@@ -285,15 +284,16 @@ const parseTokens = (value: string): string[] =>
     .filter((token) => token !== '');
 
 function isDigits(bytes: Buffer, from: number, to: number): boolean {
-  for (let at = from; at < to; at++)
-    if (!(bytes[at]! >= 0x30 && bytes[at]! <= 0x39)) return false;
+  for (let at = from; at < to; at++) if (!(bytes[at]! >= 0x30 && bytes[at]! <= 0x39)) return false;
   return true;
 }
 
 const bad = (message: string): GatewayError => new GatewayError('bad-request', message);
 
 /** RFC 9110 section 5.6.2. */
-const isToken = makeTable("!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ");
+const isToken = makeTable(
+  "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
+);
 /** RFC 9110 section 5.5: visible characters, space, tab and bytes above 0x7f. */
 const isFieldValue = makeFieldValueTable();
 

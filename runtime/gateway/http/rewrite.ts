@@ -81,7 +81,8 @@ export function requestHeadFor(head: RequestHead, rewrite: RequestRewrite): stri
   forwardedFor = joinList(forwardedFor, rewrite.clientAddress);
   out += `X-Forwarded-For: ${forwardedFor}\r\n`;
   if (forwardedProto === '') out += 'X-Forwarded-Proto: http\r\n';
-  if (forwardedHost === '' && head.authority !== '') out += `X-Forwarded-Host: ${head.authority}\r\n`;
+  if (forwardedHost === '' && head.authority !== '')
+    out += `X-Forwarded-Host: ${head.authority}\r\n`;
   const proto = forwardedProto === '' ? 'http' : forwardedProto;
   const host = forwardedHost === '' ? head.authority : forwardedHost;
   out +=

@@ -137,7 +137,9 @@ function compileIngress(ingress: Ingress): CompiledIngress {
   });
   // The untagged target of the Route is the one that has the Route's own cluster-local name.
   const isMain = (rule: IngressRule): boolean =>
-    rule.hosts.some((host) => host === `${name}.${namespace}` || host.startsWith(`${name}.${namespace}.svc`));
+    rule.hosts.some(
+      (host) => host === `${name}.${namespace}` || host.startsWith(`${name}.${namespace}.svc`),
+    );
   const main = ingress.spec.rules.find(isMain)?.http.paths.find((path) => !path.headers);
   return {
     key: keyOf(ingress.metadata),

@@ -2,7 +2,12 @@
  * One HTTPRoute as rules of the table, and the order of precedence among rules. Pure.
  * Source: Gateway API v1, HTTPRouteRule.matches (precedence) and HTTPRouteFilter.
  */
-import type { HTTPRoute, HTTPRouteFilter, HTTPRouteMatch, HTTPRouteRule } from '../../apis/gateway/types.ts';
+import type {
+  HTTPRoute,
+  HTTPRouteFilter,
+  HTTPRouteMatch,
+  HTTPRouteRule,
+} from '../../apis/gateway/types.ts';
 import type { HeaderChanges } from '../http/rewrite.ts';
 import { noHeaderChanges } from '../http/rewrite.ts';
 import type { HttpRule, PathMatch, TextMatch } from './table.ts';

@@ -68,7 +68,10 @@ export function route(table: RoutingTable, request: RouteRequest, random: Random
   if (routes) {
     const decision = routeOnHost(table, routes, request, random);
     if (decision) return decision;
-    throw new GatewayError('path-not-found', `no route of host "${host}" matches ${head.method} ${path}`);
+    throw new GatewayError(
+      'path-not-found',
+      `no route of host "${host}" matches ${head.method} ${path}`,
+    );
   }
   if (isInvokePath(path)) return routeInvocation(table, head, path, random);
   const decision = table.catchAll && routeOnHost(table, table.catchAll, request, random);
@@ -82,7 +85,9 @@ export function route(table: RoutingTable, request: RouteRequest, random: Random
 function findHost(table: RoutingTable, host: string, isExternal: boolean): HostRoutes | undefined {
   const exact = (isExternal ? table.external : table.internal).get(host);
   if (exact || (isExternal && isClusterLocalHost(host))) return exact;
-  return table.wildcards.find(([suffix]) => host.length > suffix.length && host.endsWith(suffix))?.[1];
+  return table.wildcards.find(
+    ([suffix]) => host.length > suffix.length && host.endsWith(suffix),
+  )?.[1];
 }
 
 function routeOnHost(
@@ -133,8 +138,7 @@ function matchesRule(rule: HttpRule, head: RequestHead, path: string): boolean {
 }
 
 const matchesText = (match: TextMatch, value: string | undefined): boolean =>
-  value !== undefined &&
-  (match.type === 'exact' ? match.value === value : match.regex.test(value));
+  value !== undefined && (match.type === 'exact' ? match.value === value : match.regex.test(value));
 
 /** By whole segments: `/a` covers `/a` and `/a/b`, not `/ab`. */
 function isPrefix(prefix: string, path: string): boolean {
