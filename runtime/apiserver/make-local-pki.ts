@@ -9,6 +9,7 @@ import { chmod, mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { isIP } from 'node:net';
 import { join } from 'node:path';
 import { systemClock, type Clock } from '../std/clock.ts';
+import { installDecoratorMetadata } from './decorator-metadata.ts';
 
 const DAY_MS = 24 * 60 * 60 * 1_000;
 const CA_DAYS = 3_650;
@@ -111,7 +112,7 @@ async function loadOrMakeToken(path: string): Promise<string> {
 }
 
 async function makeCa(clock: Clock): Promise<KeyPair> {
-  const x509 = await import('@peculiar/x509');
+  const x509 = await loadX509();
   const keys = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
   const certificate = await x509.X509CertificateGenerator.createSelfSigned({
     // The serial in the name keeps two CAs apart where clients look issuers up by name.
@@ -133,7 +134,7 @@ async function makeCa(clock: Clock): Promise<KeyPair> {
 }
 
 async function makeLeaf(ca: KeyPair, hosts: readonly string[], clock: Clock): Promise<KeyPair> {
-  const x509 = await import('@peculiar/x509');
+  const x509 = await loadX509();
   const issuer = new x509.X509Certificate(ca.cert);
   const signingKey = await importKey(ca.key);
   const keys = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
@@ -158,6 +159,12 @@ async function makeLeaf(ca: KeyPair, hosts: readonly string[], clock: Clock): Pr
     ],
   });
   return { cert: `${certificate.toString('pem')}\n`, key: await exportKey(keys.privateKey) };
+}
+
+/** Its dependency injection fails at import unless metadata can be kept. */
+async function loadX509(): Promise<typeof import('@peculiar/x509')> {
+  installDecoratorMetadata();
+  return import('@peculiar/x509');
 }
 
 const validity = (clock: Clock, days: number): { notBefore: Date; notAfter: Date } => ({
