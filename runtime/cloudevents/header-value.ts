@@ -7,6 +7,7 @@ import { InvalidCloudEvent } from './cloud-event.ts';
 
 const NEEDS_ENCODING = /[^\x21\x23\x24\x26-\x7e]/u;
 const TO_ENCODE = /[^\x21\x23\x24\x26-\x7e]/gu;
+const URI_ATTRIBUTES = new Set(['source', 'dataschema', 'schemaurl']);
 const ENCODED = /%[0-9A-Fa-f]{2}/;
 
 export function encodeHeaderValue(value: string): string {
@@ -26,6 +27,7 @@ export function encodeHeaderValue(value: string): string {
  * @throws {InvalidCloudEvent} when the bytes are not UTF-8.
  */
 export function decodeHeaderValue(name: string, raw: string): string {
+  if (URI_ATTRIBUTES.has(name) && !isEncodedUri(raw)) return raw;
   let value = raw;
   if (value.length >= 2 && value.startsWith('"') && value.endsWith('"'))
     value = value.slice(1, -1).replace(/\\(.)/g, '$1');
@@ -47,4 +49,14 @@ export function decodeHeaderValue(name: string, raw: string): string {
   } catch (cause) {
     throw new InvalidCloudEvent(`${name}: header value is not UTF-8 once decoded`, { cause });
   }
+}
+
+/**
+ * Most SDKs put URIs into headers as they are. Decoding `/a%2Fb` would then change it, so a URI counts
+ * as encoded only where it looks as an encoder leaves it: percent is the one character of a URI that
+ * needs encoding, hence every sequence is `%25` (or stands for what is no URI character at all).
+ */
+function isEncodedUri(raw: string): boolean {
+  const sequences = raw.match(/%[0-9A-Fa-f]{2}/g) ?? [];
+  return sequences.length > 0 && sequences.every((sequence) => sequence === '%25');
 }

@@ -74,8 +74,8 @@ export function planTrigger(observed: ObservedTrigger, nowMs: number): Plan {
   }
   const deadLetter = markDeadLetterSink(conditions, observed, now);
   conditions = markTrueWithReason(conditionSet, deadLetter.conditions, 'OIDCIdentityCreated', {
-    reason: 'authentication-oidc feature disabled',
-    message: '',
+    reason: 'OIDCIdentitySkipped',
+    message: 'authentication between components is not enabled',
     now,
   });
   const { subscriberUri: _subscriber, deadLetterSinkUri: _sink, ...rest } = trigger.status ?? {};

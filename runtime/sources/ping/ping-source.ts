@@ -55,8 +55,8 @@ export function planPingSource(observed: ObservedPingSource, nowMs: number): Pla
           now,
         });
   conditions = markTrueWithReason(conditionSet, conditions, 'OIDCIdentityCreated', {
-    reason: 'authentication-oidc feature disabled',
-    message: '',
+    reason: 'OIDCIdentitySkipped',
+    message: 'authentication between components is not enabled',
     now,
   });
   const { sinkUri: _old, ...rest } = source.status ?? {};
