@@ -223,8 +223,9 @@ class Gateway implements GatewayHandle {
   private poke(traffic: RevisionTraffic): void {
     this.stream.hurry();
     // While disconnected nothing is kept: the first message of the next connection says what waits.
-    if (this.stream.isConnected)
-      this.stream.send(this.stats.poke(traffic, this.context.clock.now()));
+    if (!this.stream.isConnected) return;
+    const message = this.stats.poke(traffic, this.context.clock.now());
+    if (message) this.stream.send(message);
   }
 
   private report(): void {

@@ -42,8 +42,12 @@ export class StatCollector {
     return stats.length === 0 ? undefined : this.message(stats, nowMs, false);
   }
 
-  /** What to say at once when a request of this revision found no pod. */
-  poke({ key, throttler }: RevisionTraffic, nowMs: number): StatMessage {
+  /**
+   * What to say at once when a request of this revision found no pod; undefined when it was said
+   * since the last report, which is soon followed by the next.
+   */
+  poke({ key, throttler }: RevisionTraffic, nowMs: number): StatMessage | undefined {
+    if (this.poked.has(key)) return undefined;
     this.poked.add(key);
     this.reported.add(key);
     const stat = {
