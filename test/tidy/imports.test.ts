@@ -115,11 +115,11 @@ function* importSpecifiers(
   files: readonly string[],
 ): Generator<{ file: string; specifier: string }> {
   const pattern =
-    /(?:^|\n)\s*(?:import|export)\b[^'"\n;]*?(?:from\s*)?['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/g;
+    /(?:^|\n)\s*(?:import|export)\b[^'"\n;=]*?\bfrom\s*['"]([^'"]+)['"]|(?:^|\n)\s*import\s*['"]([^'"]+)['"]|\bimport\(\s*['"]([^'"]+)['"]/g;
   for (const path of files) {
     const text = readFileSync(path, 'utf8').replace(/\{[^{}]*\}(?=\s*from)/g, '{}');
     for (const match of text.matchAll(pattern))
-      yield { file: relative(root, path), specifier: match[1] ?? match[2] ?? '' };
+      yield { file: relative(root, path), specifier: match[1] ?? match[2] ?? match[3] ?? '' };
   }
 }
 

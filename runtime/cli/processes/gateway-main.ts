@@ -3,7 +3,7 @@ import { systemClock } from '../../std/clock.ts';
 import { KubeClient } from '../../kube/client.ts';
 import { makeHttpTransport } from '../../kube/http-transport.ts';
 import { InformerFactory } from '../../kube/informer.ts';
-import { startGateway } from '../../gateway/start-gateway.ts';
+import { startGateway } from '../../gateway/gateway.ts';
 import { homeOf } from '../home.ts';
 import { LOCAL_DOMAIN } from '../local-names.ts';
 import { runChild } from './child-shell.ts';
