@@ -33,8 +33,12 @@ export function detectStyle({ handler, exportName, file, packageJson, registered
 
 /** Whether requests can be handed to it as Node's own `request` event would. */
 export const isHttpApp = (handler) =>
-  (typeof handler === 'object' && typeof handler?.emit === 'function' && typeof handler.listen === 'function') ||
-  (typeof handler === 'function' && typeof handler.handle === 'function' && typeof handler.listen === 'function');
+  (typeof handler === 'object' &&
+    typeof handler?.emit === 'function' &&
+    typeof handler.listen === 'function') ||
+  (typeof handler === 'function' &&
+    typeof handler.handle === 'function' &&
+    typeof handler.listen === 'function');
 
 /** Names of a function's parameters as its source has them; destructured ones read as undefined. */
 export function parameterNames(handler) {

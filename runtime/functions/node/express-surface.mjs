@@ -40,7 +40,8 @@ function parseBody(type, body) {
       throw new Error(`the request body is not JSON: ${error.message}`);
     }
   }
-  if (/^application\/x-www-form-urlencoded/i.test(type)) return single(parseQuery(body.toString('utf8')));
+  if (/^application\/x-www-form-urlencoded/i.test(type))
+    return single(parseQuery(body.toString('utf8')));
   return /^text\//i.test(type) ? body.toString('utf8') : body;
 }
 
@@ -57,18 +58,22 @@ function addResponse(res) {
   res.header = res.set;
   res.type = (type) => res.set('content-type', type);
   res.json = (value) => {
-    if (!res.hasHeader('content-type')) res.setHeader('content-type', 'application/json; charset=utf-8');
+    if (!res.hasHeader('content-type'))
+      res.setHeader('content-type', 'application/json; charset=utf-8');
     res.end(JSON.stringify(value));
     return res;
   };
   res.send = (value) => {
-    if (typeof value === 'object' && value !== null && !Buffer.isBuffer(value)) return res.json(value);
+    if (typeof value === 'object' && value !== null && !Buffer.isBuffer(value))
+      return res.json(value);
     if (!res.hasHeader('content-type'))
       res.setHeader(
         'content-type',
         Buffer.isBuffer(value) ? 'application/octet-stream' : 'text/html; charset=utf-8',
       );
-    res.end(value === undefined || value === null ? '' : Buffer.isBuffer(value) ? value : String(value));
+    res.end(
+      value === undefined || value === null ? '' : Buffer.isBuffer(value) ? value : String(value),
+    );
     return res;
   };
   res.sendStatus = (code) => res.status(code).send(String(code));

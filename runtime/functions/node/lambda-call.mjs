@@ -15,7 +15,8 @@ export function callLambda(handler, event, call, config) {
     const callback = context.done;
     const returned = handler(event, context, callback);
     if (typeof returned?.then === 'function') returned.then(resolve, reject);
-    else if (returned !== undefined) resolve(returned);
+    // What a callback handler returns (a timer, a request) means nothing.
+    else if (returned !== undefined && handler.length < 3) resolve(returned);
     // Nobody will ever answer: neither a promise nor a way to call back was taken.
     else if (handler.length < 3 && !usesContextCallbacks(handler)) resolve(null);
   });

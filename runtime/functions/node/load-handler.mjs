@@ -26,7 +26,14 @@ export async function loadHandler({ handler: name, taskRoot }) {
   const exports = await importModule(file, name);
   const handler = findExport(exports, exportPath);
   const exportName = exportPath.at(-1);
-  const loaded = { handler, exportName, file, exports, packageJson, registered: registeredFunctions() };
+  const loaded = {
+    handler,
+    exportName,
+    file,
+    exports,
+    packageJson,
+    registered: registeredFunctions(),
+  };
   if (loaded.registered.length > 0) return loaded;
   if (handler === undefined)
     throw new RuntimeError(
@@ -50,8 +57,7 @@ export function parseHandlerName(name) {
 
 function findModule(taskRoot, modulePath, name) {
   const base = isAbsolute(modulePath) ? modulePath : resolve(taskRoot, modulePath);
-  for (const extension of extensions)
-    if (existsSync(base + extension)) return base + extension;
+  for (const extension of extensions) if (existsSync(base + extension)) return base + extension;
   try {
     // A module in node_modules, e.g. the handler wrapper of a monitoring package.
     return createRequire(join(taskRoot, 'noop.js')).resolve(modulePath);

@@ -28,7 +28,8 @@ function install() {
     const write = stream.write;
     stream.write = function tee(chunk, ...rest) {
       const capture = storage.getStore();
-      if (capture) append(capture, Buffer.from(chunk, typeof rest[0] === 'string' ? rest[0] : 'utf8'));
+      if (capture)
+        append(capture, Buffer.from(chunk, typeof rest[0] === 'string' ? rest[0] : 'utf8'));
       return write.call(this, chunk, ...rest);
     };
   }

@@ -107,7 +107,10 @@ async function invoke(res, { record, call, adapter, config }) {
     });
     return;
   }
-  const headers = { 'x-amzn-requestid': call.requestId, 'x-amz-executed-version': config.functionVersion };
+  const headers = {
+    'x-amzn-requestid': call.requestId,
+    'x-amz-executed-version': config.functionVersion,
+  };
   const { captureLogs, logTail } = await import('./log-capture.mjs');
   const wantsTail = record.headers['x-amz-log-type'] === 'Tail';
   const run = async () => JSON.stringify(await adapter.onInvoke(event, call)) ?? 'null';

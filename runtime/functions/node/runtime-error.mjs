@@ -10,8 +10,17 @@ export class RuntimeError extends Error {
   }
 }
 
+/** A failure that a custom runtime described itself; passed on as it is. */
+export class ReportedError extends Error {
+  constructor(described) {
+    super(String(described?.errorMessage ?? 'the runtime reported an error'));
+    this.described = described;
+  }
+}
+
 /** Anything thrown or rejected with, described; never throws, whatever it is given. */
 export function describeError(error) {
+  if (error instanceof ReportedError) return error.described;
   if (error instanceof Error || (typeof error === 'object' && error !== null && 'stack' in error)) {
     const stack = typeof error.stack === 'string' ? error.stack.split('\n') : [];
     const type = error.name && error.name !== 'Error' ? error.name : error.constructor?.name;
@@ -36,4 +45,5 @@ function describeValue(value) {
 
 /** A wrong handler setting or a missing file: our stack trace would tell the user nothing. */
 export const isUserMistake = (error) =>
-  error instanceof RuntimeError && (error.cause === undefined || error.name === 'Runtime.HandlerNotFound');
+  error instanceof RuntimeError &&
+  (error.cause === undefined || error.name === 'Runtime.HandlerNotFound');

@@ -16,9 +16,8 @@ const keepAliveTimeoutMs = 620_000;
 
 process.on('SIGTERM', () => process.exit(0));
 
-const config = readConfig(process.env);
-const { style, adapter } = await initialize().catch(failToStart);
-const router = makeRouter({ adapter, style, config });
+const { config, adapter } = await initialize().catch(failToStart);
+const router = makeRouter({ adapter, config });
 const server = createServer(router.onRequest);
 server.keepAliveTimeout = keepAliveTimeoutMs;
 // The gateway and the revision's timeout bound a request; a second limit here would only cut streams.
@@ -37,10 +36,11 @@ process.on('uncaughtException', (error) => {
 });
 
 async function initialize() {
+  const config = readConfig(process.env);
   const loaded = await loadHandler(config);
-  const found = config.style ?? detectStyle(loaded);
-  const module = await import(`./styles/${found}.mjs`);
-  return { style: found, adapter: await module.makeAdapter(loaded, config) };
+  const style = config.style ?? detectStyle(loaded);
+  const { makeAdapter } = await import(`./styles/${style}.mjs`);
+  return { config, adapter: makeAdapter(loaded, config) };
 }
 
 function failToStart(error) {

@@ -51,9 +51,12 @@ function parseBinary(headers, body) {
     try {
       event.data = JSON.parse(body.toString('utf8'));
     } catch (error) {
-      throw new InvalidCloudEvent(`the data is not JSON, as its content type says: ${error.message}`);
+      throw new InvalidCloudEvent(
+        `the data is not JSON, as its content type says: ${error.message}`,
+      );
     }
-  } else if (/^(text\/|application\/xml\b|.*\+xml\b)/i.test(type)) event.data = body.toString('utf8');
+  } else if (/^(text\/|application\/xml\b|.*\+xml\b)/i.test(type))
+    event.data = body.toString('utf8');
   else event.data_base64 = body.toString('base64');
   return event;
 }
@@ -98,7 +101,11 @@ export function encodeReply(result, { id, source, nowMs }) {
     .filter(([name, value]) => /^[a-z0-9]+$/.test(name) && typeof value !== 'object')
     .map(([name, value]) => [`ce-${name}`, encodeHeader(String(value))]);
   if (typeof base64 === 'string')
-    return withType(headers, datacontenttype ?? 'application/octet-stream', Buffer.from(base64, 'base64'));
+    return withType(
+      headers,
+      datacontenttype ?? 'application/octet-stream',
+      Buffer.from(base64, 'base64'),
+    );
   if (data === undefined || data === null) return { headers, body: Buffer.alloc(0) };
   if (data instanceof Uint8Array)
     return withType(headers, datacontenttype ?? 'application/octet-stream', Buffer.from(data));
@@ -119,5 +126,7 @@ const withoutEmpty = (attributes) =>
 /** Percent-encodes what the binding says: controls, space, quote, percent and everything beyond ASCII. */
 const encodeHeader = (value) =>
   value.replace(/[^\x21\x23\x24\x26-\x7e]+/gu, (text) =>
-    [...Buffer.from(text)].map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`).join(''),
+    [...Buffer.from(text)]
+      .map((byte) => `%${byte.toString(16).toUpperCase().padStart(2, '0')}`)
+      .join(''),
   );

@@ -15,7 +15,10 @@ export function makeEventPayload(kind, event, options) {
   if (kind === 'trigger') return event;
   // The plugin puts `input` there, and with `input` AWS delivers nothing else.
   if (kind === 'schedule')
-    return event.data ?? makeEnvelope(event, { ...options, type: 'Scheduled Event', source: 'aws.events' });
+    return (
+      event.data ??
+      makeEnvelope(event, { ...options, type: 'Scheduled Event', source: 'aws.events' })
+    );
   if (kind === 'eventBridge' || kind === 'cloudwatchEvent')
     return makeEnvelope(event, { ...options, type: event.type, source: event.source });
   return undefined;

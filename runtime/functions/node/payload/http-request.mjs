@@ -18,7 +18,8 @@ export function makeRequestRecord(input) {
   const headers = {};
   for (const [name, value] of pairs) {
     const key = name.toLowerCase();
-    headers[key] = key in headers ? `${headers[key]}${key === 'cookie' ? '; ' : ','}${value}` : value;
+    headers[key] =
+      key in headers ? `${headers[key]}${key === 'cookie' ? '; ' : ','}${value}` : value;
   }
   return {
     method,
@@ -57,7 +58,9 @@ export function allValues(pairs) {
 /** Duplicates joined by comma. Undefined when there is none. */
 export function joinedValues(pairs) {
   const all = allValues(pairs);
-  return all && Object.fromEntries(Object.entries(all).map(([name, list]) => [name, list.join(',')]));
+  return (
+    all && Object.fromEntries(Object.entries(all).map(([name, list]) => [name, list.join(',')]))
+  );
 }
 
 const textTypes = /^(text\/|application\/(json|javascript|xml|.*\+json|.*\+xml)\b)/i;
@@ -73,7 +76,8 @@ export function encodeBody(record, { formIsText }) {
   if (!body || body.length === 0) return { body: undefined, isBase64Encoded: false };
   const type = headers['content-type'] ?? 'text/plain';
   const isText = textTypes.test(type) || (formIsText && formType.test(type));
-  const isEncoded = headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity';
+  const isEncoded =
+    headers['content-encoding'] !== undefined && headers['content-encoding'] !== 'identity';
   if (isText && !isEncoded) {
     const text = body.toString('utf8');
     if (!text.includes('\uFFFD') || Buffer.from(text).equals(body))

@@ -23,12 +23,18 @@ export function convertResult(source, result) {
 
 function convertStrict(result) {
   if (typeof result !== 'object' || result === null)
-    return { malformed: `the handler returned ${result === null ? 'null' : typeof result}, must be an object with statusCode` };
+    return {
+      malformed: `the handler returned ${result === null ? 'null' : typeof result}, must be an object with statusCode`,
+    };
   const statusCode = parseStatus(result.statusCode);
   if (statusCode === undefined)
-    return { malformed: `statusCode is ${JSON.stringify(result.statusCode)}, must be an integer in [100, 599]` };
+    return {
+      malformed: `statusCode is ${JSON.stringify(result.statusCode)}, must be an integer in [100, 599]`,
+    };
   if (result.body !== undefined && result.body !== null && typeof result.body !== 'string')
-    return { malformed: `body is of type ${typeof result.body}, must be a string: use JSON.stringify` };
+    return {
+      malformed: `body is of type ${typeof result.body}, must be a string: use JSON.stringify`,
+    };
   return {
     statusCode,
     headers: withDefaultType(collectHeaders(result), 'application/json'),
@@ -37,19 +43,25 @@ function convertStrict(result) {
 }
 
 function convertLenient(source, result) {
-  const isResponse =
-    typeof result === 'object' && result !== null && 'statusCode' in result;
+  const isResponse = typeof result === 'object' && result !== null && 'statusCode' in result;
   if (!isResponse) {
     const text = typeof result === 'string' ? result : (JSON.stringify(result) ?? 'null');
     return textResponse(200, 'application/json', text);
   }
   const statusCode = parseStatus(result.statusCode);
   if (statusCode === undefined)
-    return { malformed: `statusCode is ${JSON.stringify(result.statusCode)}, must be an integer in [100, 599]` };
+    return {
+      malformed: `statusCode is ${JSON.stringify(result.statusCode)}, must be an integer in [100, 599]`,
+    };
   const headers = collectHeaders(result);
   for (const cookie of result.cookies ?? []) headers.push(['set-cookie', String(cookie)]);
   const { body } = result;
-  const text = typeof body === 'string' ? body : body === undefined || body === null ? '' : JSON.stringify(body);
+  const text =
+    typeof body === 'string'
+      ? body
+      : body === undefined || body === null
+        ? ''
+        : JSON.stringify(body);
   return {
     statusCode,
     headers: withDefaultType(
@@ -75,7 +87,10 @@ function collectHeaders({ headers, multiValueHeaders }) {
     if (value !== undefined && value !== null)
       collected.set(name.toLowerCase(), [[name, String(value)]]);
   for (const [name, values] of Object.entries(multiValueHeaders ?? {}))
-    collected.set(name.toLowerCase(), [values].flat().map((value) => [name, String(value)]));
+    collected.set(
+      name.toLowerCase(),
+      [values].flat().map((value) => [name, String(value)]),
+    );
   return [...collected].filter(([name]) => !droppedHeaders.has(name)).flatMap(([, pairs]) => pairs);
 }
 

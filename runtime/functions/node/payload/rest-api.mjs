@@ -12,7 +12,9 @@ import {
 /** @param options `{routeKey, requestId, nowMs, accountId, stage}`. */
 export function makeRestApiEvent(record, { routeKey, requestId, nowMs, accountId, stage }) {
   const query = parseQuery(record.rawQuery);
-  const resource = routeKey?.includes(' ') ? routeKey.slice(routeKey.indexOf(' ') + 1) : record.path;
+  const resource = routeKey?.includes(' ')
+    ? routeKey.slice(routeKey.indexOf(' ') + 1)
+    : record.path;
   const { body, isBase64Encoded } = encodeBody(record, { formIsText: true });
   const domain = domainName(record);
   const named = stage === '$default' ? 'dev' : stage;

@@ -8,13 +8,22 @@ const registered = globalThis[Symbol.for('knit.registered')];
 
 const register = (kind) => (name, options) => {
   const normalized = typeof options === 'function' ? { handler: options } : options;
-  registered.push({ platform: 'azure', kind, name, options: normalized, handler: normalized.handler });
+  registered.push({
+    platform: 'azure',
+    kind,
+    name,
+    options: normalized,
+    handler: normalized.handler,
+  });
 };
 const withMethods = (methods) => (name, options) => {
   const normalized = typeof options === 'function' ? { handler: options } : options;
   register('http')(name, { ...normalized, methods });
 };
-const anyBinding = new Proxy({}, { get: (_target, kind) => (options) => ({ type: kind, ...options }) });
+const anyBinding = new Proxy(
+  {},
+  { get: (_target, kind) => (options) => ({ type: kind, ...options }) },
+);
 
 class HttpResponse {
   constructor(init = {}) {
@@ -26,7 +35,18 @@ class HttpResponse {
   }
 }
 
-const kinds = ['timer', 'eventGrid', 'eventHub', 'serviceBusQueue', 'serviceBusTopic', 'storageBlob', 'storageQueue', 'cosmosDB', 'generic', 'warmup'];
+const kinds = [
+  'timer',
+  'eventGrid',
+  'eventHub',
+  'serviceBusQueue',
+  'serviceBusTopic',
+  'storageBlob',
+  'storageQueue',
+  'cosmosDB',
+  'generic',
+  'warmup',
+];
 const app = {
   setup() {},
   hook: new Proxy({}, { get: () => () => undefined }),

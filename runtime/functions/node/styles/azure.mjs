@@ -50,7 +50,9 @@ function makeV3({ handler }, config) {
 }
 
 function makeV4(registered, config) {
-  const unsupported = registered.filter(({ kind }) => kind !== 'http' && !eventKinds.includes(kind));
+  const unsupported = registered.filter(
+    ({ kind }) => kind !== 'http' && !eventKinds.includes(kind),
+  );
   if (unsupported.length > 0)
     throw new RuntimeError(
       'Runtime.UnsupportedTrigger',
@@ -82,7 +84,9 @@ function makeV4(registered, config) {
     async onHttp({ req, res, record, call: state }) {
       const found = findRoute(registered, record, req.headers['knit-route-key']);
       if (!found) {
-        sendJson(res, 404, { message: `no function is registered for ${record.method} ${record.path}` });
+        sendJson(res, 404, {
+          message: `no function is registered for ${record.method} ${record.path}`,
+        });
         return;
       }
       try {
@@ -101,7 +105,8 @@ function findRoute(registered, record, routeKey) {
   const entries = registered.filter(({ kind }) => kind === 'http');
   for (const entry of entries) {
     const { methods = [], route = entry.name } = entry.options;
-    if (methods.length > 0 && !methods.some((each) => each.toUpperCase() === record.method)) continue;
+    if (methods.length > 0 && !methods.some((each) => each.toUpperCase() === record.method))
+      continue;
     for (const prefix of ['', '/api']) {
       const params = matchRoute(`${prefix}/${route.replace(/^\//, '')}`, record.path);
       if (params) return { entry, params };
@@ -185,7 +190,11 @@ function makeContext(state, config, { functionName = config.functionName, bindin
   return {
     invocationId: state.requestId,
     functionName,
-    executionContext: { invocationId: state.requestId, functionName, functionDirectory: config.taskRoot },
+    executionContext: {
+      invocationId: state.requestId,
+      functionName,
+      functionDirectory: config.taskRoot,
+    },
     bindings,
     bindingData: { invocationId: state.requestId },
     traceContext: {},
@@ -214,7 +223,8 @@ function sendAzure(res, result) {
     result.headers instanceof Headers ? Object.fromEntries(result.headers) : (result.headers ?? {});
   for (const [name, value] of Object.entries(headers)) res.setHeader(name, value);
   const { body, jsonBody } = result;
-  const isJson = jsonBody !== undefined || (typeof body === 'object' && body !== null && !isBytes(body));
+  const isJson =
+    jsonBody !== undefined || (typeof body === 'object' && body !== null && !isBytes(body));
   if (!res.hasHeader('content-type'))
     res.setHeader('content-type', isJson ? 'application/json' : 'text/plain; charset=utf-8');
   res.writeHead(status);

@@ -26,8 +26,11 @@ export function makeAdapter({ handler }, config) {
 
 function makeListener(handler, config) {
   if (isHttpApp(handler))
-    return typeof handler === 'function' ? handler : (req, res) => handler.emit('request', req, res);
-  const fetchHandler = typeof handler?.fetch === 'function' ? handler.fetch.bind(handler) : undefined;
+    return typeof handler === 'function'
+      ? handler
+      : (req, res) => handler.emit('request', req, res);
+  const fetchHandler =
+    typeof handler?.fetch === 'function' ? handler.fetch.bind(handler) : undefined;
   if (fetchHandler || (typeof handler === 'function' && handler.length === 1))
     return async (req, res) =>
       answerFetch(res, await (fetchHandler ?? handler)(makeFetchRequest(req)));

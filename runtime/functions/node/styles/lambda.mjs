@@ -16,24 +16,40 @@ export function makeAdapter({ handler, exportName }, config) {
       'Runtime.HandlerNotFound',
       `${config.handler}: ${exportName} is of type ${typeof handler}, must be a function`,
     );
-  const isStreaming = handler[streamingHandler] === true;
+  if (handler[streamingHandler] === true) return makeStreamingAdapter(handler, config);
+  return makeLambdaAdapter((event, call) => callLambda(handler, event, call, config), config);
+}
+
+/** The adapter over any way of running a function with Lambda's payloads: `run(event, call)`. */
+export function makeLambdaAdapter(run, config) {
   return {
-    onInvoke: (event, call) =>
-      isStreaming ? collect(handler, event, call, config) : callLambda(handler, event, call, config),
-    onEvent: (event, kind, call) =>
-      callLambda(handler, makeEventPayload(kind, event, config), call, config),
-    async onHttp({ req, res, record, call }) {
+    onInvoke: run,
+    onEvent: (event, kind, call) => run(makeEventPayload(kind, event, config), call),
+    onHttp({ req, res, record, call }) {
       const source = sourceOf(req.headers['knit-event-source']);
-      const event = makeHttpEvent(source, record, {
-        ...config,
-        ...call,
-        routeKey: req.headers['knit-route-key'],
-      });
-      if (isStreaming) await stream(handler, { event, res, call, config, source });
-      else await answer(res, { source, call, result: () => callLambda(handler, event, call, config) });
+      const event = makeHttpEvent(source, record, httpOptions(req, call, config));
+      return answer(res, { source, call, result: () => run(event, call) });
     },
   };
 }
+
+function makeStreamingAdapter(handler, config) {
+  const run = (event, call) => collect(handler, event, call, config);
+  return {
+    ...makeLambdaAdapter(run, config),
+    onHttp({ req, res, record, call }) {
+      const source = sourceOf(req.headers['knit-event-source']);
+      const event = makeHttpEvent(source, record, httpOptions(req, call, config));
+      return stream(handler, { event, res, call, config, source });
+    },
+  };
+}
+
+const httpOptions = (req, call, config) => ({
+  ...config,
+  ...call,
+  routeKey: req.headers['knit-route-key'],
+});
 
 /** What to call the origin of a plain request: without the header it came by the function's own URL. */
 export const sourceOf = (header) =>
@@ -56,7 +72,7 @@ export async function answer(res, { source, call, result }) {
     response = convertResult(source, await result());
     if (response.malformed) {
       console.error(`${call.requestId}\tERROR\tMalformed response: ${response.malformed}`);
-      response = makeErrorResponse(source === 'httpApi' ? 'httpApi' : source);
+      response = makeErrorResponse(source);
     }
   } catch (error) {
     reportHandlerError(error, call);

@@ -23,7 +23,9 @@ export function makeAdapter({ handler }, config) {
     onInvoke: activate,
     onEvent: (event, kind, state) =>
       activate(
-        kind === 'trigger' && typeof event.data === 'object' ? { ...event.data, __ce: event } : event,
+        kind === 'trigger' && typeof event.data === 'object'
+          ? { ...event.data, __ce: event }
+          : event,
         state,
       ),
     async onHttp({ res, record, call: state }) {
@@ -67,7 +69,8 @@ function makeWebParams(record) {
 
 function answerWeb(res, result) {
   const { statusCode, headers = {}, body } = result ?? {};
-  const isResponse = statusCode !== undefined || body !== undefined || Object.keys(headers).length > 0;
+  const isResponse =
+    statusCode !== undefined || body !== undefined || Object.keys(headers).length > 0;
   const value = isResponse ? body : result;
   for (const [name, each] of Object.entries(headers)) res.setHeader(name, each);
   if (value === undefined || value === null) {
@@ -79,7 +82,8 @@ function answerWeb(res, result) {
     res.setHeader('content-type', isText ? 'text/html; charset=utf-8' : 'application/json');
   const type = String(res.getHeader('content-type'));
   // OpenWhisk reads a string body of a binary media type as base64.
-  const isBinary = isText && !/^(text\/|application\/(json|xml|javascript|.*\+json|.*\+xml))/i.test(type);
+  const isBinary =
+    isText && !/^(text\/|application\/(json|xml|javascript|.*\+json|.*\+xml))/i.test(type);
   res.writeHead(statusCode ?? 200);
   res.end(isText ? Buffer.from(value, isBinary ? 'base64' : 'utf8') : JSON.stringify(value));
 }

@@ -1,0 +1,1 @@
+"""Parts of the Python function server. Nothing here is an interface for functions."""
