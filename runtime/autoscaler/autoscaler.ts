@@ -146,14 +146,15 @@ export class Autoscaler implements StatListener {
     if (!podAutoscaler || podAutoscaler.metadata.deletionTimestamp) return undefined;
     const decider = this.deciderOf(key, podAutoscaler);
     const deployment = this.deploymentOf(podAutoscaler);
+    const nowMs = this.context.clock.now();
     const isWaitingAtZero =
-      this.collector.queued(key) > 0 && (deployment?.spec.replicas ?? 0) === 0;
+      this.collector.queued(key, nowMs) > 0 && (deployment?.spec.replicas ?? 0) === 0;
     if (isWaitingAtZero || decider.desired === scaleUnknown)
       this.decideFor(key, podAutoscaler, decider);
     const plan = planPodAutoscaler(
       { podAutoscaler, deployment, desired: decider.desired },
       this.config,
-      this.context.clock.now(),
+      nowMs,
     );
     return applyPlan(plan, { client: this.context.client, recorder: this.recorder });
   }

@@ -18,10 +18,16 @@ export interface Reading {
   readonly queued: number;
 }
 
+/**
+ * A gateway repeats each second what waits. What it has not repeated for this long it has forgotten,
+ * and it must not hold a pod for ever.
+ */
+const WAITING_VALID_MS = 10_000;
+
 export class StatCollector {
   private readonly metrics = new Map<string, RevisionMetrics>();
   /** Waiting requests by connection, then by revision. */
-  private readonly waiting = new Map<object, Map<string, number>>();
+  private readonly waiting = new Map<object, Map<string, { count: number; atMs: number }>>();
   private connectedSince: number | undefined;
 
   /** Since when at least one gateway has been connected; undefined when none is. */
@@ -63,7 +69,7 @@ export class StatCollector {
     // A report in turn names every revision with traffic: what it leaves out has nothing waiting.
     if (!message.poke) waiting.clear();
     for (const { key, averageConcurrentRequests, requestCount, queued } of message.stats) {
-      if (queued > 0) waiting.set(key, queued);
+      if (queued > 0) waiting.set(key, { count: queued, atMs: nowMs });
       else waiting.delete(key);
       const metrics = this.metrics.get(key);
       if (!metrics) continue;
@@ -80,9 +86,12 @@ export class StatCollector {
     metrics?.panic.record(nowMs, 0);
   }
 
-  queued(key: string): number {
+  queued(key: string, nowMs: number): number {
     let sum = 0;
-    for (const waiting of this.waiting.values()) sum += waiting.get(key) ?? 0;
+    for (const waiting of this.waiting.values()) {
+      const entry = waiting.get(key);
+      if (entry && nowMs - entry.atMs < WAITING_VALID_MS) sum += entry.count;
+    }
     return sum;
   }
 
@@ -93,7 +102,7 @@ export class StatCollector {
     return {
       stable: metrics?.stable.average(nowMs) ?? 0,
       panic: metrics?.panic.average(nowMs) ?? 0,
-      queued: this.queued(key),
+      queued: this.queued(key, nowMs),
     };
   }
 }

@@ -1,6 +1,6 @@
 /** The KPA's decision, number by number. */
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import type { DeciderSpec, Demand } from '../../runtime/autoscaler/decide.ts';
 import { decide, initialDeciderState } from '../../runtime/autoscaler/decide.ts';
 

@@ -1,6 +1,6 @@
 /** Whatever is done to a Service, the plans come to rest, and rest means that they want nothing. */
 import assert from 'node:assert/strict';
-import fc from 'fast-check';
+import * as fc from 'fast-check';
 import { isObjectReady } from '../../runtime/apis/meta/condition.ts';
 import type { Service } from '../../runtime/apis/serving/types.ts';
 import { revisionKind, serviceKind } from '../../runtime/apis/serving/types.ts';

@@ -9,7 +9,7 @@ import { deploymentKind } from '../../runtime/apis/apps/types.ts';
 import { defaultAutoscalerConfig } from '../../runtime/apis/autoscaling/config.ts';
 import type { PodAutoscaler } from '../../runtime/apis/autoscaling/types.ts';
 import { podAutoscalerKind } from '../../runtime/apis/autoscaling/types.ts';
-import type { CoreService, Pod } from '../../runtime/apis/core/types.ts';
+import type { Pod } from '../../runtime/apis/core/types.ts';
 import { coreServiceKind, podKind } from '../../runtime/apis/core/types.ts';
 import type { KubeObject, ResourceKind } from '../../runtime/apis/meta/object.ts';
 import { isControlledBy } from '../../runtime/apis/meta/object.ts';
@@ -193,7 +193,7 @@ export class World {
   }
 
   planOfRoute(route: Route): Plan {
-    const services = this.list(coreServiceKind) as CoreService[];
+    const services = this.list(coreServiceKind);
     const names = new Set([
       route.metadata.name,
       ...(route.spec.traffic ?? []).map(({ tag }) => `${tag ?? ''}-${route.metadata.name}`),

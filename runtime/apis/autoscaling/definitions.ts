@@ -9,6 +9,8 @@ export const autoscalingDefinitions: readonly KindDefinition[] = [
     shortNames: ['kpa', 'pa'],
     categories: ['knative-internal', 'autoscaling'],
     hasStatus: true,
+    // Derived from its owner, which makes it again after a crash.
+    durability: 'behind',
     columns: [
       { name: 'DesiredScale', type: 'integer', jsonPath: '.status.desiredScale' },
       { name: 'ActualScale', type: 'integer', jsonPath: '.status.actualScale' },

@@ -9,6 +9,8 @@ export const networkingDefinitions: readonly KindDefinition[] = [
     shortNames: ['kingress', 'king'],
     categories: ['knative-internal', 'networking'],
     hasStatus: true,
+    // Derived from its owner, which makes it again after a crash.
+    durability: 'behind',
     columns: [
       { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
       { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].reason' },
