@@ -29,8 +29,9 @@ describe('merge patch (RFC 7396)', () => {
 
   it('changes nothing when it repeats the document', () =>
     fc.assert(
-      fc.property(fc.dictionary(fc.string(), fc.dictionary(fc.string(), fc.integer())), (document) =>
-        jsonEqual(applyMergePatch(document, document), document),
+      fc.property(
+        fc.dictionary(fc.string(), fc.dictionary(fc.string(), fc.integer())),
+        (document) => jsonEqual(applyMergePatch(document, document), document),
       ),
     ));
 
@@ -46,14 +47,35 @@ describe('merge patch (RFC 7396)', () => {
 describe('JSON patch (RFC 6902)', () => {
   const rows: readonly [title: string, document: unknown, patch: unknown, result: unknown][] = [
     ['adds a member', { a: 1 }, [{ op: 'add', path: '/b', value: 2 }], { a: 1, b: 2 }],
-    ['inserts into a list', { a: [1, 3] }, [{ op: 'add', path: '/a/1', value: 2 }], { a: [1, 2, 3] }],
+    [
+      'inserts into a list',
+      { a: [1, 3] },
+      [{ op: 'add', path: '/a/1', value: 2 }],
+      { a: [1, 2, 3] },
+    ],
     ['appends to a list', { a: [1] }, [{ op: 'add', path: '/a/-', value: 2 }], { a: [1, 2] }],
     ['removes an item', { a: [1, 2] }, [{ op: 'remove', path: '/a/0' }], { a: [2] }],
     ['replaces', { a: { b: 1 } }, [{ op: 'replace', path: '/a/b', value: 2 }], { a: { b: 2 } }],
     ['moves', { a: 1 }, [{ op: 'move', from: '/a', path: '/b' }], { b: 1 }],
     ['copies', { a: [1] }, [{ op: 'copy', from: '/a', path: '/b' }], { a: [1], b: [1] }],
-    ['unescapes the pointer', { 'a/b': 1, '~': 2 }, [{ op: 'replace', path: '/a~1b', value: 3 }, { op: 'remove', path: '/~0' }], { 'a/b': 3 }],
-    ['goes on after a test that holds', { a: { b: [1] } }, [{ op: 'test', path: '/a', value: { b: [1] } }, { op: 'remove', path: '/a' }], {}],
+    [
+      'unescapes the pointer',
+      { 'a/b': 1, '~': 2 },
+      [
+        { op: 'replace', path: '/a~1b', value: 3 },
+        { op: 'remove', path: '/~0' },
+      ],
+      { 'a/b': 3 },
+    ],
+    [
+      'goes on after a test that holds',
+      { a: { b: [1] } },
+      [
+        { op: 'test', path: '/a', value: { b: [1] } },
+        { op: 'remove', path: '/a' },
+      ],
+      {},
+    ],
   ];
   for (const [title, document, patch, result] of rows)
     it(title, () => assert.deepEqual(applyJsonPatch(deepFreeze(document), patch), result));
@@ -71,7 +93,13 @@ describe('JSON patch (RFC 6902)', () => {
     it(`refuses ${title} with 422`, () =>
       assert.throws(() => applyJsonPatch({ a: 1, l: [1], o: { p: 1 } }, patch), hasCode(422)));
 
-  for (const patch of [{}, [{ op: 'jump', path: '/a' }], [{ op: 'add', path: 'a', value: 1 }], [{ op: 'add', path: '/a' }], [1]])
+  for (const patch of [
+    {},
+    [{ op: 'jump', path: '/a' }],
+    [{ op: 'add', path: 'a', value: 1 }],
+    [{ op: 'add', path: '/a' }],
+    [1],
+  ])
     it(`refuses ${JSON.stringify(patch)} with 400`, () =>
       assert.throws(() => applyJsonPatch({}, patch), hasCode(400)));
 });
@@ -90,15 +118,26 @@ describe('strategic merge patch', () => {
 
   it('merges containers by name and their env by name', () =>
     assert.deepEqual(
-      containersOf(patchContainers([{ name: 'a', image: 'x:2', env: [{ name: 'B', value: '2' }] }])),
+      containersOf(
+        patchContainers([{ name: 'a', image: 'x:2', env: [{ name: 'B', value: '2' }] }]),
+      ),
       [
-        { name: 'a', image: 'x:2', env: [{ name: 'A', value: '1' }, { name: 'B', value: '2' }] },
+        {
+          name: 'a',
+          image: 'x:2',
+          env: [
+            { name: 'A', value: '1' },
+            { name: 'B', value: '2' },
+          ],
+        },
         { name: 'b', image: 'y' },
       ],
     ));
 
   it('removes an item by the delete directive', () =>
-    assert.deepEqual(containersOf(patchContainers([{ name: 'b', $patch: 'delete' }])), [container]));
+    assert.deepEqual(containersOf(patchContainers([{ name: 'b', $patch: 'delete' }])), [
+      container,
+    ]));
 
   it('replaces the list by the replace directive', () =>
     assert.deepEqual(
@@ -111,7 +150,11 @@ describe('strategic merge patch', () => {
       containersOf(
         applyStrategicMergePatch(
           document,
-          { spec: { template: { spec: { '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }] } } } },
+          {
+            spec: {
+              template: { spec: { '$setElementOrder/containers': [{ name: 'b' }, { name: 'a' }] } },
+            },
+          },
           schema,
         ),
       ),

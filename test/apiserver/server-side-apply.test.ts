@@ -55,7 +55,11 @@ describe('server-side apply', () => {
     ]));
 
   it('removes a field that the manager applied before and no longer does', () => {
-    const first = apply(undefined, 'ci', deployment({ replicas: 1, paused: true }, { labels: { a: 'b' } }));
+    const first = apply(
+      undefined,
+      'ci',
+      deployment({ replicas: 1, paused: true }, { labels: { a: 'b' } }),
+    );
     const second = apply(first, 'ci', deployment({ replicas: 1 }));
     assert.deepEqual(second.spec, { replicas: 1 });
     assert.equal(second.metadata.labels, undefined);
@@ -64,17 +68,25 @@ describe('server-side apply', () => {
   it('keeps a field that another manager owns too', () => {
     const first = apply(undefined, 'ci', deployment({ replicas: 1, paused: true }));
     const both = apply(first, 'ops', deployment({ paused: true }));
-    assert.deepEqual(apply(both, 'ci', deployment({ replicas: 1 })).spec, { replicas: 1, paused: true });
+    assert.deepEqual(apply(both, 'ci', deployment({ replicas: 1 })).spec, {
+      replicas: 1,
+      paused: true,
+    });
   });
 
   it('keeps fields that nobody applied', () => {
-    const live = { ...apply(undefined, 'ci', deployment({ replicas: 1 })), status: { replicas: 1 } };
+    const live = {
+      ...apply(undefined, 'ci', deployment({ replicas: 1 })),
+      status: { replicas: 1 },
+    };
     const next = apply(live, 'ci', deployment({ replicas: 2 }));
     assert.deepEqual(next, { ...live, spec: { replicas: 2 } });
   });
 
   describe('when another manager owns the field with another value', () => {
-    const live = update(apply(undefined, 'ci', deployment({ replicas: 1 })), 'kubectl-scale', { replicas: 5 });
+    const live = update(apply(undefined, 'ci', deployment({ replicas: 1 })), 'kubectl-scale', {
+      replicas: 5,
+    });
 
     it('refuses with 409 and names manager and field', () =>
       assert.throws(
@@ -113,7 +125,12 @@ describe('server-side apply', () => {
     const first = apply(
       undefined,
       'ci',
-      deployment(spec({ name: 'a', image: 'x', env: [{ name: 'A', value: '1' }] }, { name: 'b', image: 'y' })),
+      deployment(
+        spec(
+          { name: 'a', image: 'x', env: [{ name: 'A', value: '1' }] },
+          { name: 'b', image: 'y' },
+        ),
+      ),
     );
 
     it('owns items and their fields by key', () =>
@@ -142,8 +159,12 @@ describe('server-side apply', () => {
 
     it("lets a second manager add an item without touching the first one's", () => {
       const both = apply(first, 'sidecar', deployment(spec({ name: 'c', image: 'z' })));
-      const containers = (both.spec['template'] as { spec: { containers: { name: string }[] } }).spec.containers;
-      assert.deepEqual(containers.map(({ name }) => name), ['a', 'b', 'c']);
+      const containers = (both.spec['template'] as { spec: { containers: { name: string }[] } })
+        .spec.containers;
+      assert.deepEqual(
+        containers.map(({ name }) => name),
+        ['a', 'b', 'c'],
+      );
       const without = apply(both, 'sidecar', deployment({}));
       assert.deepEqual(without.spec, first.spec);
     });
@@ -157,14 +178,21 @@ describe('server-side apply', () => {
       force: false,
       schema: custom,
     };
-    const live = applyConfiguration(undefined, deployment({ traffic: [{ percent: 100 }] }), options);
+    const live = applyConfiguration(
+      undefined,
+      deployment({ traffic: [{ percent: 100 }] }),
+      options,
+    );
     const next = applyConfiguration(live, deployment({ traffic: [{ percent: 50 }] }), options);
     assert.deepEqual((next as Deployment).spec, { traffic: [{ percent: 50 }] });
   });
 
   it('changes nothing when the same is applied again', () => {
     const first = apply(undefined, 'ci', deployment({ replicas: 1 }, { labels: { a: 'b' } }));
-    assert.deepEqual(apply(first, 'ci', deployment({ replicas: 1 }, { labels: { a: 'b' } })), first);
+    assert.deepEqual(
+      apply(first, 'ci', deployment({ replicas: 1 }, { labels: { a: 'b' } })),
+      first,
+    );
   });
 
   it('gives the fields of an object without a record to before-first-apply', () =>
@@ -174,7 +202,9 @@ describe('server-side apply', () => {
     ));
 
   it('reads back the fieldsV1 that it writes', () => {
-    const fields = { 'f:spec': { 'f:a': {}, 'f:l': { 'k:{"name":"x"}': { '.': {}, 'f:b': {} }, 'v:"s"': {} } } };
+    const fields = {
+      'f:spec': { 'f:a': {}, 'f:l': { 'k:{"name":"x"}': { '.': {}, 'f:b': {} }, 'v:"s"': {} } },
+    };
     assert.deepEqual(formatFieldsV1(parseFieldsV1(fields)), fields);
   });
 });

@@ -31,9 +31,15 @@ class MemoryJournal implements Journal {
 }
 
 const configMap = (name: string, data: Record<string, string> = {}): KubeObject =>
-  ({ apiVersion: 'v1', kind: 'ConfigMap', metadata: { name, namespace: 'ns' }, data }) as KubeObject;
+  ({
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'ns' },
+    data,
+  }) as KubeObject;
 const resource = '/configmaps';
-const dataOf = (object: KubeObject | undefined): unknown => (object as { data?: unknown } | undefined)?.data;
+const dataOf = (object: KubeObject | undefined): unknown =>
+  (object as { data?: unknown } | undefined)?.data;
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('object store', () => {
@@ -66,7 +72,10 @@ describe('object store', () => {
   it('commits the writes of one turn together, in one batch', async () => {
     const writes = ['a', 'b', 'c'].map((name) => store.put(resource, configMap(name), 'sync'));
     await Promise.all(writes.map(({ durable }) => durable));
-    assert.deepEqual(journal.batches.map((batch) => batch.length), [3]);
+    assert.deepEqual(
+      journal.batches.map((batch) => batch.length),
+      [3],
+    );
   });
 
   it('has nothing to wait for with a write behind, and commits it 20 ms later', async () => {
@@ -119,7 +128,10 @@ describe('object store', () => {
       store.put(resource, configMap('lost'), 'behind');
       const before = store.resourceVersion;
       store = open();
-      assert.deepEqual(store.list(resource).map(({ metadata }) => metadata.name), ['a']);
+      assert.deepEqual(
+        store.list(resource).map(({ metadata }) => metadata.name),
+        ['a'],
+      );
       assert.deepEqual(dataOf(store.get(resource, 'ns', 'a')), { k: 'v' });
       assert.ok(store.resourceVersion > before);
     });
@@ -152,7 +164,9 @@ describe('object store', () => {
     it('shows watchers the way back, with rising resourceVersions', async () => {
       await store.put(resource, configMap('a', { v: 'new' }), 'sync').durable?.catch(() => {});
       await store.put(resource, configMap('b'), 'sync').durable?.catch(() => {});
-      await store.delete(resource, { namespace: 'ns', name: 'a' }, 'sync')?.durable?.catch(() => {});
+      await store
+        .delete(resource, { namespace: 'ns', name: 'a' }, 'sync')
+        ?.durable?.catch(() => {});
       assert.deepEqual(
         changes.map(({ type, object }) => [type, object.metadata.name, dataOf(object)]),
         [
@@ -165,7 +179,10 @@ describe('object store', () => {
         ],
       );
       const versions = changes.map(({ resourceVersion }) => resourceVersion);
-      assert.deepEqual(versions, [...versions].sort((a, b) => a - b));
+      assert.deepEqual(
+        versions,
+        [...versions].sort((a, b) => a - b),
+      );
     });
 
     it('also undoes what was written on top while the commit was under way', async () => {
@@ -213,7 +230,8 @@ describe('object store', () => {
 
     it('is bounded, and says when it does not reach back', () => {
       const start = store.resourceVersion;
-      for (let i = 0; i < 4_000; i++) store.put(resource, configMap('a', { i: String(i) }), 'behind');
+      for (let i = 0; i < 4_000; i++)
+        store.put(resource, configMap('a', { i: String(i) }), 'behind');
       assert.equal(store.listChanges(resource, start), undefined);
       assert.equal(store.listChanges(resource, start + 2_000)?.length, 2_000);
     });
