@@ -9,12 +9,16 @@ import { findZips, packageService } from '../package/package-service.ts';
 import type { CommandContext } from './command-context.ts';
 import { reportDeployment } from './deploy.ts';
 import { notDeployed } from './info.ts';
+import { prepareDirectory } from './package.ts';
 
 /** `--update-config` changes settings only and builds nothing. */
 export async function packageFunction(context: CommandContext): Promise<void> {
   const fn = context.requireFunction();
-  if (fn.source.type === 'handler' && !context.flag('update-config'))
-    await context.host.pluginManager.spawn('package:function');
+  if (fn.source.type !== 'handler' || context.flag('update-config')) return;
+  // The host writes the archive's path into this object, and into a lost one where there is none.
+  context.host.service.getFunction(fn.key).package ??= {};
+  await prepareDirectory(context);
+  await context.host.pluginManager.spawn('package:function');
 }
 
 export async function deployFunction(context: CommandContext): Promise<void> {
