@@ -48,6 +48,8 @@ export interface GatewayOptions {
   readonly brokerIngress?: ListenAddress | undefined;
   /** Where host ports of the process driver are. @default 127.0.0.1 */
   readonly upstreamHost?: string | undefined;
+  /** Domain of the services' external hosts; routing goes by the Ingresses, so this only helps whoever asks for an unknown host. */
+  readonly domain: string;
   /** Name that the Services of Routes point to. @default DOMAIN_INTERNAL_DEFAULT */
   readonly domainInternal?: string | undefined;
   /** Bytes of a request body before 413. @default 512 MiB */
@@ -63,7 +65,7 @@ export interface GatewayHandle {
   close(): Promise<void>;
 }
 
-/** Starts serving; resolves when the listeners are open and the first table is in use. The informers must have been started. */
+/** Starts serving; resolves when the listeners are open and the first table is in use. Starts the context's informers. */
 export async function startGateway(
   context: ControllerContext,
   options: GatewayOptions,
@@ -127,6 +129,7 @@ class Gateway implements GatewayHandle {
       traffic: this.traffic,
       broker: this.broker,
       invocations: this.invocations,
+      domain: options.domain,
     });
     this.feed = new TableFeed(context, {
       pods,
@@ -141,8 +144,9 @@ class Gateway implements GatewayHandle {
 
   async start(): Promise<void> {
     const { external, internal } = this.options;
-    const { clock } = this.context;
+    const { clock, informers, signal } = this.context;
     this.feed.start();
+    informers.start(signal);
     await this.waitForSync();
     this.feed.rebuild();
     this.externalPort = await this.listen(external, true);

@@ -32,6 +32,7 @@ export interface RequestHandlerOptions {
   readonly traffic: TrafficMap;
   readonly broker: RevisionTraffic | undefined;
   readonly invocations: AsyncInvocations;
+  readonly domain: string;
 }
 
 export class RequestHandler {
@@ -49,8 +50,8 @@ export class RequestHandler {
 
   /** @throws {GatewayError} for what is answered at once. */
   handle(head: RequestHead, client: ClientConnection, isExternal: boolean): RequestSink {
-    const { broker, random, requestId } = this.options;
-    const request = { head, isExternal, hasBroker: broker !== undefined };
+    const { broker, random, requestId, domain } = this.options;
+    const request = { head, isExternal, hasBroker: broker !== undefined, domain };
     const decision = route(this.table, request, random);
     this.decisions.set(head, decision);
     if (decision.type === 'broker') return this.exchangeWithBroker(head, client, isExternal);

@@ -54,7 +54,7 @@ describe('throttler', () => {
       throttler.setPods([pod('a')]);
       assert.equal(first.pod?.name, 'a');
       assert.equal(second.pod, undefined);
-      throttler.release(first.pod!);
+      throttler.release(first.pod);
       assert.equal(second.pod!.name, 'a');
     });
 
@@ -157,12 +157,12 @@ describe('throttler', () => {
       clock.advance(50);
       const again = waiting.pod as PodTarget | undefined;
       assert.equal(again?.name, 'a');
-      throttler.releaseUnreachable(again!);
+      throttler.releaseUnreachable(again);
       const later = ask(throttler);
       clock.advance(99);
       assert.equal(later.pod, undefined);
       clock.advance(1);
-      assert.ok(later.pod as PodTarget | undefined);
+      assert.ok(later.pod);
     });
   });
 });

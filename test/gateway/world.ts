@@ -28,6 +28,7 @@ export class World {
     const port = await world.startAutoscaler();
     world.gateway = await startGateway(world.api.context(), {
       identity: 'gateway-1',
+      domain: 'localhost',
       external: { host: '127.0.0.1', port: 0 },
       internal: [{ host: '127.0.0.1', port: 0 }],
       autoscaler: { host: '127.0.0.1', port },

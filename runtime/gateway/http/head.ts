@@ -104,7 +104,21 @@ export function parseResponseHead(bytes: Buffer, start: number, end: number): Re
   }
   if (bytes[at] !== CR || bytes[at + 1] !== LF) throw bad('malformed status line');
   const fields = parseFields(bytes, { text, start, at: at + 2, end });
-  return { ...fields, ...readFraming(fields, minor), status, reason };
+  const framing = readFraming(fields, minor);
+  // Written out: spreading objects costs several microseconds, more than all the rest of the parser.
+  return {
+    rawNames: fields.rawNames,
+    names: fields.names,
+    values: fields.values,
+    minor,
+    contentLength: framing.contentLength,
+    isChunked: framing.isChunked,
+    keepAlive: framing.keepAlive,
+    upgrade: framing.upgrade,
+    connectionOptions: framing.connectionOptions,
+    status,
+    reason,
+  };
 }
 
 /** The first value of a field by its lower-case name. */
@@ -240,11 +254,23 @@ function finishRequest(
   }
   if (host === undefined && framing.minor === 1) throw bad('Host is missing');
   if (method === 'CONNECT') throw new GatewayError('not-implemented', 'CONNECT is not supported');
-  const authority = host ?? '';
-  if (target.charCodeAt(0) === 0x2f || (target === '*' && method === 'OPTIONS'))
-    return { ...fields, ...framing, method, target, authority, expectsContinue };
-  const absolute = parseAbsoluteTarget(target);
-  return { ...fields, ...framing, method, expectsContinue, ...absolute };
+  const isPlain = target.charCodeAt(0) === 0x2f || (target === '*' && method === 'OPTIONS');
+  const asked = isPlain ? { target, authority: host ?? '' } : parseAbsoluteTarget(target);
+  return {
+    rawNames: fields.rawNames,
+    names: fields.names,
+    values: fields.values,
+    minor: framing.minor,
+    contentLength: framing.contentLength,
+    isChunked: framing.isChunked,
+    keepAlive: framing.keepAlive,
+    upgrade: framing.upgrade,
+    connectionOptions: framing.connectionOptions,
+    method,
+    target: asked.target,
+    authority: asked.authority,
+    expectsContinue,
+  };
 }
 
 /** `http://host/path`: clients send it to proxies, and every server must accept it. Its host wins over Host. */

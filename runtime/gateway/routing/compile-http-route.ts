@@ -134,7 +134,7 @@ function compileFilters(filters: readonly HTTPRouteFilter[]): Filters {
     else if (filter.type === 'ResponseHeaderModifier')
       compiled = { ...compiled, responseChanges: compileChanges(filter.responseHeaderModifier) };
     else if (filter.type === 'URLRewrite') compiled = { ...compiled, ...compileRewrite(filter) };
-    else compiled = { ...compiled, unsupportedFilter: String(filter.type) };
+    else compiled = { ...compiled, unsupportedFilter: filter.type };
   }
   return compiled;
 }

@@ -27,6 +27,8 @@ export interface RouteRequest {
   readonly isExternal: boolean;
   /** The listener hands the broker's host on to a broker. */
   readonly hasBroker: boolean;
+  /** Domain of the services' external hosts, for the message to whom asks for an unknown one. */
+  readonly domain: string;
 }
 
 export interface RevisionDecision {
@@ -78,7 +80,8 @@ export function route(table: RoutingTable, request: RouteRequest, random: Random
   if (decision) return decision;
   throw new GatewayError(
     'host-not-found',
-    `no service answers at host "${host}"; "sls info" lists the addresses of a deployed service`,
+    `no service answers at host "${host}"; services are at <name>.<namespace>.${request.domain}, ` +
+      'and "sls info" lists the addresses of a deployed one',
   );
 }
 
@@ -199,7 +202,7 @@ function routeInvocation(
   const found = call && head.method === 'POST' ? table.functions.get(call.name) : undefined;
   const name = call?.name ?? path;
   if (!found) throw new GatewayError('function-not-found', `Function not found: ${name}`);
-  const settings = invocationType(head);
+  const invocation = invocationType(head);
   // The SDKs send the qualifier as a query parameter; in an ARN it is part of the name.
   const asked = new URLSearchParams(queryOf(head.target)).get('Qualifier') ?? undefined;
   const qualifier = call!.qualifier ?? (asked === '$LATEST' ? undefined : asked);
@@ -213,10 +216,13 @@ function routeInvocation(
     revision === undefined
       ? pickSplit(splits!, random)
       : { revision, percent: 100, changes: noHeaderChanges };
-  const decision = decide(table, split, { target: '', host: undefined, changes: split.changes });
-  // A plain container has no function server: its contract is a POST to its root.
-  const target = decision.revision.hasFunctionServer ? invokePath : '/';
-  return { ...decision, target, invocation: settings };
+  return decide(table, split, {
+    // A plain container has no function server: its contract is a POST to its root.
+    target: revisionOf(table, split).hasFunctionServer ? invokePath : '/',
+    host: undefined,
+    changes: split.changes,
+    invocation,
+  });
 }
 
 function invocationType(head: RequestHead): 'RequestResponse' | 'Event' | 'DryRun' {
@@ -228,26 +234,36 @@ function invocationType(head: RequestHead): 'RequestResponse' | 'Event' | 'DryRu
   );
 }
 
-function decide(
-  table: RoutingTable,
-  split: Split,
-  rest: Pick<RevisionDecision, 'target' | 'host' | 'changes'> &
-    Partial<Pick<RevisionDecision, 'responseChanges' | 'timeoutMs'>>,
-): RevisionDecision {
-  const revision = table.revisions.get(split.revision);
-  if (!revision)
-    throw new GatewayError(
-      'revision-not-found',
-      `Error getting active endpoint: revision.serving.knative.dev "${split.revision}" not found`,
-    );
+interface DecisionDraft {
+  readonly target: string;
+  readonly host: string | undefined;
+  readonly changes: HeaderChanges;
+  readonly responseChanges?: HeaderChanges;
+  readonly timeoutMs?: number;
+  readonly invocation?: RevisionDecision['invocation'];
+}
+
+function decide(table: RoutingTable, split: Split, draft: DecisionDraft): RevisionDecision {
+  const revision = revisionOf(table, split);
   return {
     type: 'revision',
     revision,
-    responseChanges: noHeaderChanges,
-    timeoutMs: 0,
-    invocation: undefined,
-    ...rest,
+    target: draft.target,
+    host: draft.host,
+    changes: draft.changes,
+    responseChanges: draft.responseChanges ?? noHeaderChanges,
+    timeoutMs: draft.timeoutMs ?? 0,
+    invocation: draft.invocation,
   };
+}
+
+function revisionOf(table: RoutingTable, split: Split): RevisionSettings {
+  const revision = table.revisions.get(split.revision);
+  if (revision) return revision;
+  throw new GatewayError(
+    'revision-not-found',
+    `Error getting active endpoint: revision.serving.knative.dev "${split.revision}" not found`,
+  );
 }
 
 function pickSplit(splits: readonly Split[], random: Random): Split {

@@ -108,10 +108,11 @@ function decide(
     head: head(line, options.fields),
     isExternal: options.internal !== true,
     hasBroker: false,
+    domain: 'localhost',
   };
   const decision = route(on, request, options.random ?? (() => 0));
   assert.equal(decision.type, 'revision');
-  return decision as RevisionDecision;
+  return decision;
 }
 
 const target = (on: ReturnType<typeof table>, line: string, options: Options = {}): string => {
