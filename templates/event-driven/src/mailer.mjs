@@ -1,0 +1,3 @@
+export async function handler(event) {
+  console.log(`invoice ${event.data.invoice} is on its way`);
+}
