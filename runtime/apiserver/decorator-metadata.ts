@@ -21,7 +21,11 @@ export function installDecoratorMetadata(): void {
   const getOwn = (key: unknown, target: object): unknown => store.get(target)?.get(key);
   reflect.getOwnMetadata = getOwn;
   reflect.getMetadata = (key, target) => {
-    for (let at: object | null = target; at !== null; at = Object.getPrototypeOf(at) as object | null)
+    for (
+      let at: object | null = target;
+      at !== null;
+      at = Object.getPrototypeOf(at) as object | null
+    )
       if (store.get(at)?.has(key)) return getOwn(key, at);
     return undefined;
   };

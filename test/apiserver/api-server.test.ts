@@ -447,6 +447,7 @@ describe('API server', () => {
     });
 
     it('answers 410 for a version from before the start', async () => {
+      await api.restart();
       const watch = api.watch(widgets, { resourceVersion: '1' });
       await watch.stop();
       assert.deepEqual(
