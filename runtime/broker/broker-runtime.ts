@@ -10,6 +10,7 @@ import { compileTriggerFilter } from '../cloudevents/attribute-filter.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import { defaultDelivery, parseDeliveryPolicy } from './delivery-policy.ts';
+import { LogFull } from './event-log.ts';
 import type { EventSender } from './event-sender.ts';
 import { FileLog } from './file-log.ts';
 import type { StoredEvent } from './stored-event.ts';
@@ -32,6 +33,7 @@ export class BrokerRuntime {
   readonly log: FileLog;
   private readonly options: BrokerRuntimeOptions;
   private broker: Broker;
+  private makingRoom: Promise<boolean> | undefined;
   private readonly dispatchers = new Map<
     string,
     { trigger: Trigger; dispatcher: TriggerDispatcher }
@@ -52,7 +54,21 @@ export class BrokerRuntime {
   /** Resolves when the event is on disk. @throws {InvalidCloudEvent}, {LogFull}, {LogBusy} */
   async accept(stored: StoredEvent): Promise<number> {
     const event = admitEvent(stored.event, this.options.clock.now());
-    return this.log.append(encodeStoredEvent({ event, headers: stored.headers }));
+    const body = encodeStoredEvent({ event, headers: stored.headers });
+    try {
+      return await this.log.append(body);
+    } catch (error) {
+      if (!(error instanceof LogFull) || !(await this.makeRoom())) throw error;
+      return this.log.append(body);
+    }
+  }
+
+  /** A new event is worth more than history that every Trigger has settled. One at a time, for all who wait. */
+  private async makeRoom(): Promise<boolean> {
+    this.makingRoom ??= this.log.makeRoom(this.keepFrom()).finally(() => {
+      this.makingRoom = undefined;
+    });
+    return this.makingRoom;
   }
 
   /** Makes the set of dispatchers fit the Triggers. Call one at a time. */
@@ -90,10 +106,14 @@ export class BrokerRuntime {
    * that has none holds nothing back, or a single broken Trigger would stop its broker for all.
    */
   async enforceRetention(): Promise<void> {
+    await this.log.enforceRetention(this.keepFrom());
+  }
+
+  private keepFrom(): number {
     let keepFrom = this.log.nextSequence;
     for (const { dispatcher } of this.dispatchers.values())
       if (dispatcher.hasTarget) keepFrom = Math.min(keepFrom, dispatcher.floor);
-    await this.log.enforceRetention(keepFrom);
+    return keepFrom;
   }
 
   async close(): Promise<void> {

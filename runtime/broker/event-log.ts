@@ -36,6 +36,11 @@ export interface EventLog {
   onAppend(listener: () => void): () => void;
   /** Deletes what is past retention. Nothing from `keepFrom` on is touched. */
   enforceRetention(keepFrom: number): Promise<void>;
+  /**
+   * Gives up the oldest part of the history before `keepFrom` although its time has not come, so
+   * that a new event finds room. @returns whether there was any.
+   */
+  makeRoom(keepFrom: number): Promise<boolean>;
   close(): Promise<void>;
 }
 

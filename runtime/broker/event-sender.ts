@@ -30,6 +30,8 @@ export interface SendResult {
 /** Connections to one host; beyond them requests wait in line. */
 const CONNECTIONS_MAX = 128;
 const CONNECT_TIMEOUT_MS = 10_000;
+/** Attributes travel as headers, and events may carry many: Node's own limit of 16 KiB is too tight. */
+export const HEADER_BYTES_MAX = 64 * 1024;
 /** An answer is at most as large as an event may be; a larger one is a failure. */
 const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 
@@ -41,6 +43,7 @@ export class EventSender {
     const gateway = options.clusterLocalGateway;
     this.agent = new Agent({
       connections: CONNECTIONS_MAX,
+      maxHeaderSize: HEADER_BYTES_MAX,
       connect(target, callback) {
         if (!gateway || target.protocol !== 'http:' || !isClusterLocal(target.hostname))
           return connect(target, callback);

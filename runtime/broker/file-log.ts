@@ -139,18 +139,25 @@ export class FileLog implements EventLog {
   }
 
   async enforceRetention(keepFrom: number): Promise<void> {
-    const { clock, retentionMs, retentionBytes, logger } = this.options;
+    const { clock, retentionMs, retentionBytes } = this.options;
     for (;;) {
-      const [oldest, next] = this.segments;
-      if (!oldest || !next || next.base > keepFrom) return;
-      // The next file was begun when this one got its last event.
+      const next = this.segments[1];
+      if (!next) return;
+      // The next file was begun when the oldest got its last event.
       const isOld = next.createdMs < clock.now() - retentionMs;
-      const roomNeeded = this.totalBytes() + this.options.segmentBytes > retentionBytes;
-      if (!isOld && !roomNeeded) return;
-      this.segments = this.segments.slice(1);
-      await oldest.remove();
-      logger.info('log file past retention deleted', { file: oldest.path });
+      const isRoomNeeded = this.totalBytes() + this.options.segmentBytes > retentionBytes;
+      if (!isOld && !isRoomNeeded) return;
+      if (!(await this.makeRoom(keepFrom))) return;
     }
+  }
+
+  async makeRoom(keepFrom: number): Promise<boolean> {
+    const [oldest, next] = this.segments;
+    if (!oldest || !next || next.base > keepFrom) return false;
+    this.segments = this.segments.slice(1);
+    await oldest.remove();
+    this.options.logger.info('oldest log file deleted', { file: oldest.path });
+    return true;
   }
 
   async close(): Promise<void> {

@@ -11,6 +11,7 @@ import { serializeJsonEvent } from '../cloudevents/json-format.ts';
 import type { Logger } from '../std/logger.ts';
 import type { BrokerRuntime } from './broker-runtime.ts';
 import { LogBusy, LogFull } from './event-log.ts';
+import { HEADER_BYTES_MAX } from './event-sender.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
 import { decodeStoredEvent } from './stored-event.ts';
 
@@ -18,6 +19,8 @@ import { decodeStoredEvent } from './stored-event.ts';
 const EVENT_BYTES_MAX = 8 * 1024 * 1024;
 /** A client that sends slower than this is cut off, as by Knative's receivers (10 s), with room for large bodies. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** Longer than the gateway's own, so that it never finds a connection closed that it is about to use. */
+const KEEP_ALIVE_MS = 75_000;
 /** Seconds: a full disk does not empty itself at once, a busy one does. */
 const RETRY_AFTER_FULL = '10';
 const RETRY_AFTER_BUSY = '1';
@@ -38,7 +41,11 @@ export class IngressServer {
   constructor(options: IngressOptions) {
     this.options = options;
     this.server = createServer(
-      { requestTimeout: REQUEST_TIMEOUT_MS, keepAliveTimeout: 75_000 },
+      {
+        requestTimeout: REQUEST_TIMEOUT_MS,
+        keepAliveTimeout: KEEP_ALIVE_MS,
+        maxHeaderSize: HEADER_BYTES_MAX,
+      },
       (request, response) => {
         this.handle(request, response).catch((error: unknown) => {
           options.logger.error('ingress request failed', { error: String(error) });

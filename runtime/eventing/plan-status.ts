@@ -12,7 +12,7 @@ export function planStatus<T extends KubeObject & { status?: unknown }>(
   if (isDeepStrictEqual(object.status, status)) return emptyPlan;
   const updated: KubeObject = Object.assign({}, object, { status });
   return {
-    actions: [{ type: 'updateStatus', kind: kind as ResourceKind, object: updated }],
+    actions: [{ type: 'updateStatus', kind, object: updated }],
     events: [],
   };
 }

@@ -185,7 +185,7 @@ function observeDependency(
   targets: TargetCaches,
 ): Dependency {
   if (!ref) return { type: 'none' };
-  const object = targets.lookUp(ref) as ConditionedObject | undefined;
+  const object: ConditionedObject | undefined = targets.lookUp(ref);
   if (object) return { type: 'found', object };
   const what = `${ref.kind} ${ref.namespace}/${ref.name}`;
   const message = targets.knows(ref)

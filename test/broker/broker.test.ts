@@ -1,6 +1,9 @@
 import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { request } from 'node:http';
+import path from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { makeBroker, makeTrigger, BrokerHarness, Subscriber } from './broker-harness.ts';
 
 const quick = { retry: 2, backoffPolicy: 'exponential', backoffDelay: 'PT0.01S' } as const;
@@ -338,6 +341,45 @@ describe('the broker', () => {
       await subscriber.count(1);
       assert.deepEqual(subscriber.ids(), ['new']);
     });
+  });
+
+  it('delivers every acknowledged event when its process is killed again and again', async function () {
+    this.timeout(30_000);
+    await broker.set(makeBroker({ delivery: quick }), makeTrigger('a', subscriber.url()));
+    await broker.stop();
+    const child = fileURLToPath(
+      new URL(`./broker-until-killed${path.extname(import.meta.url)}`, import.meta.url),
+    );
+    const acknowledged: string[] = [];
+    for (let round = 0; round < 3; round++) {
+      const args = [...process.execArgv, child, broker.dataDir];
+      const killed = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+      const [port] = (await once(killed.stdout, 'data')) as [Buffer];
+      const url = `http://127.0.0.1:${port.toString().trim()}/shop/default`;
+      const send = async (worker: number): Promise<void> => {
+        for (let i = 0; ; i++) {
+          const id = `${round}-${worker}-${i}`;
+          const headers = {
+            'ce-specversion': '1.0',
+            'ce-id': id,
+            'ce-source': '/s',
+            'ce-type': 't',
+          };
+          const response = await fetch(url, { method: 'POST', headers }).catch(() => undefined);
+          if (response?.status !== 202) return;
+          acknowledged.push(id);
+          if (acknowledged.length === (round + 1) * 60) killed.kill('SIGKILL');
+        }
+      };
+      await Promise.all([once(killed, 'exit'), ...[0, 1, 2, 3].map(send)]);
+    }
+    await broker.start();
+    const missing = (): string[] => {
+      const got = new Set(subscriber.ids());
+      return acknowledged.filter((id) => !got.has(id));
+    };
+    while (missing().length > 0) await subscriber.count(subscriber.received.length + 1);
+    assert(acknowledged.length >= 180);
   });
 
   describe('for tools on this machine', () => {

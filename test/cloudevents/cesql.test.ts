@@ -71,6 +71,9 @@ const clauses: Readonly<Record<string, readonly Row[]>> = {
     ['1 % 0', 0, ['math']],
     ['sequence + 1', 11],
     ["'x' + 1", 0, ['cast']],
+    ['missing / 0', 0, ['missingAttribute']],
+    ['1 / 0 + 5', 0, ['math']],
+    ['-missing', 0, ['missingAttribute']],
     ['TRUE + 1', 2],
     ['2147483647 + 1', -2147483648],
     ['10-5', 5],
@@ -100,6 +103,9 @@ const clauses: Readonly<Record<string, readonly Row[]>> = {
     ['TRUE OR FALSE', true],
     ['TRUE XOR TRUE', false],
     ['FALSE XOR TRUE', true],
+    ['TRUE AND (1 != 1 / 0)', false, ['math']],
+    ['FALSE AND (1 != 1 / 0)', false],
+    ['FALSE OR missing', false, ['missingAttribute']],
     ['FALSE AND missing', false],
     ['TRUE OR missing', true],
     ["missing = 'x' OR subject = 'order/7'", true, ['missingAttribute']],
@@ -232,7 +238,7 @@ describe('CESQL', () => {
       `'${'x'.repeat(9000)}'`,
     ];
     for (const text of wrong)
-      it(`${text.slice(0, 30) || 'nothing'}`, () => {
+      it(text.slice(0, 30) || 'nothing', () => {
         assert.throws(() => compileCesql(text), CesqlSyntaxError);
       });
     it('and says where', () => {

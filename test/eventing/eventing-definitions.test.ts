@@ -14,7 +14,7 @@ const update = (old: KubeObject): AdmissionContext => ({ ...create, operation: '
 function admit<T extends KubeObject>(object: T, context = create): { object: T; errors: string } {
   const definition = [...eventingDefinitions, ...sourcesDefinitions].find(
     ({ kind }) => kind === object.kind,
-  ) as KindDefinition<T>;
+  ) as unknown as KindDefinition<T>;
   const defaulted = definition.applyDefaults?.(object, context) ?? object;
   return {
     object: defaulted,

@@ -34,11 +34,13 @@ const trigger: Trigger = {
   spec: { broker: 'default', subscriber: { uri: 'http://x' } },
 };
 
-function written<T extends KubeObject>(plan: Plan): T {
+function written(plan: Plan): KubeObject {
   const [action] = plan.actions;
   assert(action?.type === 'updateStatus');
-  return action.object as T;
+  return action.object;
 }
+const writtenBroker = (plan: Plan): Broker => written(plan);
+const writtenTrigger = (plan: Plan): Trigger => written(plan) as Trigger;
 const states = (conditions: Conditions | undefined): Record<string, string> =>
   Object.fromEntries(
     (conditions ?? []).map(({ type, status, reason }) => [
@@ -49,7 +51,7 @@ const states = (conditions: Conditions | undefined): Record<string, string> =>
 
 describe('the Broker controller', () => {
   it('reports address, observedGeneration and every condition of the class', () => {
-    const { status } = written<Broker>(
+    const { status } = writtenBroker(
       planBroker({ broker, deadLetterSink: undefined }, config, NOW),
     );
     assert.equal(status?.address?.url, `http://${config.ingressHost}/shop/default`);
@@ -65,7 +67,7 @@ describe('the Broker controller', () => {
     });
   });
   it('is not ready while its dead letter sink cannot be resolved', () => {
-    const { status } = written<Broker>(
+    const { status } = writtenBroker(
       planBroker({ broker, deadLetterSink: unresolved }, config, NOW),
     );
     assert.equal(states(status?.conditions)['Ready'], 'False DeadLetterSinkNotFound');
@@ -73,15 +75,13 @@ describe('the Broker controller', () => {
   });
   it('plans nothing on its own result', () => {
     const observed = { broker, deadLetterSink: resolved('http://dls') };
-    const done = written<Broker>(planBroker(observed, config, NOW));
+    const done = writtenBroker(planBroker(observed, config, NOW));
     assert.deepEqual(planBroker({ ...observed, broker: done }, config, NOW + 60_000).actions, []);
   });
 });
 
 describe('the Trigger controller', () => {
-  const readyBroker = written<Broker>(
-    planBroker({ broker, deadLetterSink: undefined }, config, NOW),
-  );
+  const readyBroker = writtenBroker(planBroker({ broker, deadLetterSink: undefined }, config, NOW));
   const observe = (changes: Partial<ObservedTrigger> = {}): ObservedTrigger => ({
     trigger,
     broker: readyBroker,
@@ -91,7 +91,7 @@ describe('the Trigger controller', () => {
     ...changes,
   });
   const plan = (changes: Partial<ObservedTrigger> = {}): Trigger =>
-    written<Trigger>(planTrigger(observe(changes), NOW));
+    writtenTrigger(planTrigger(observe(changes), NOW));
 
   it('is ready with broker and subscriber', () => {
     const { status } = plan();
@@ -128,7 +128,7 @@ describe('the Trigger controller', () => {
     assert.equal(states(status?.conditions)['SubscriptionReady'], 'Unknown NotSubscribed');
   });
   it('takes its own dead letter sink before the broker\u2019s', () => {
-    const withSink = written<Broker>(
+    const withSink = writtenBroker(
       planBroker({ broker, deadLetterSink: resolved('http://broker-sink') }, config, NOW),
     );
     assert.equal(plan({ broker: withSink }).status?.deadLetterSinkUri, 'http://broker-sink');

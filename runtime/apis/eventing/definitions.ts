@@ -93,7 +93,7 @@ function validateBroker(broker: Broker, context: AdmissionContext): readonly Fie
   if (config)
     for (const field of ['kind', 'name', 'apiVersion'] as const)
       if (!config[field]) errors.push(missingField(`spec.config.${field}`));
-  const old = context.old as Broker | undefined;
+  const old: Broker | undefined = context.old;
   if (old) {
     errors.push(...validateImmutable('spec.config', old.spec?.config, config));
     const classOf = (of: Broker['metadata']['annotations']): string | undefined =>

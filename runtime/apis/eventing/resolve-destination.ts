@@ -3,7 +3,6 @@
  * Pure: objects come from the caller's look-up.
  * Source: knative.dev/pkg resolver (addressable_resolver.go) and tracker (behaviour).
  */
-import type { CoreService } from '../core/types.ts';
 import { coreServiceKind } from '../core/types.ts';
 import type { KubeObject, ResourceKind } from '../meta/object.ts';
 import { apiVersionOf } from '../meta/object.ts';
@@ -67,7 +66,7 @@ function resolveReference(ref: Required<KReference>, lookUp: ObjectLookup): Reso
       'NotAddressable',
       `${ref.apiVersion} ${ref.kind} is no kind that can be a destination`,
     );
-  const object = lookUp(ref) as HasAddress | CoreService | undefined;
+  const object = lookUp(ref);
   if (isCoreService)
     return object
       ? { type: 'resolved', url: `http://${ref.name}.${ref.namespace}.svc.${clusterDomain}` }

@@ -86,10 +86,10 @@ function validatePingSource(source: PingSource): readonly FieldError[] {
 
 function isTimeZone(name: string): boolean {
   try {
-    new Intl.DateTimeFormat('en', { timeZone: name });
+    Intl.DateTimeFormat('en', { timeZone: name });
     return true;
   } catch {
-    return false; // The constructor's way of saying no.
+    return false; // Its way of saying no.
   }
 }
 

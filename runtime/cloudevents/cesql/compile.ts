@@ -20,9 +20,8 @@ export interface CesqlExpression {
   evaluate(lookUp: AttributeLookup): CesqlResult;
 }
 
-/** undefined = nothing to work with (missing attribute, failed cast): the operator above yields its zero value. */
-type Result = Value | undefined;
-type Evaluator = (lookUp: AttributeLookup, report: Report) => Result;
+/** Yields a value in any case, and adds to the errors. */
+type Evaluator = (lookUp: AttributeLookup, errors: CesqlError[]) => Value;
 
 /** @throws {CesqlSyntaxError} */
 export function compileCesql(text: string): CesqlExpression {
@@ -30,7 +29,7 @@ export function compileCesql(text: string): CesqlExpression {
   return {
     evaluate(lookUp) {
       const errors: CesqlError[] = [];
-      const value = evaluator(lookUp, (error) => errors.push(error)) ?? false;
+      const value = evaluator(lookUp, errors);
       return { value, errors };
     },
   };
@@ -47,29 +46,21 @@ function compile(node: Node): Evaluator {
       return compileAttribute(node.name);
     case 'exists':
       return (lookUp) => ALWAYS_PRESENT.has(node.name) || lookUp(node.name) !== undefined;
-    case 'not': {
-      const operand = compile(node.operand);
-      return (lookUp, report) => {
-        const value = cast(operand(lookUp, report), 'boolean', report);
-        return value === undefined ? false : !value;
-      };
-    }
-    case 'minus': {
-      const operand = compile(node.operand);
-      return (lookUp, report) => {
-        const value = cast(operand(lookUp, report), 'number', report);
-        return value === undefined ? 0 : wrap(-(value as number));
-      };
-    }
+    case 'not':
+      return compileOperation('boolean', [[compile(node.operand), 'boolean']], ([x]) => !x);
+    case 'minus':
+      return compileOperation('number', [[compile(node.operand), 'number']], ([x]) =>
+        wrap(-(x as number)),
+      );
     case 'binary':
       return compileBinary(node.operator, compile(node.left), compile(node.right));
     case 'like': {
-      const operand = compile(node.operand);
       const matches = compileLike(node.pattern);
-      return (lookUp, report) => {
-        const value = cast(operand(lookUp, report), 'string', report);
-        return value === undefined ? false : matches(value as string) !== node.isNegated;
-      };
+      return compileOperation(
+        'boolean',
+        [[compile(node.operand), 'string']],
+        ([x]) => matches(x as string) !== node.isNegated,
+      );
     }
     case 'in':
       return compileIn(compile(node.operand), node.set.map(compile), node.isNegated);
@@ -79,51 +70,77 @@ function compile(node: Node): Evaluator {
 }
 
 function compileAttribute(name: string): Evaluator {
-  return (lookUp, report) => {
+  return (lookUp, errors) => {
     const value = lookUp(name);
-    if (value === undefined)
-      report({ kind: 'missingAttribute', message: `the event has no attribute "${name}"` });
-    return value;
+    if (value !== undefined) return value;
+    errors.push({ kind: 'missingAttribute', message: `the event has no attribute "${name}"` });
+    return false;
+  };
+}
+
+/** Casts the operands and applies; where one of them brought an error, the zero value of the result. */
+function compileOperation(
+  returns: ValueType,
+  operands: readonly (readonly [Evaluator, ValueType])[],
+  apply: (values: readonly Value[], report: Report) => Value,
+): Evaluator {
+  return (lookUp, errors) => {
+    const errorsBefore = errors.length;
+    const values: Value[] = [];
+    for (const [operand, type] of operands) {
+      const value = operand(lookUp, errors);
+      // A value that is itself the outcome of an error is not worth a second one.
+      if (errors.length > errorsBefore) return ZERO[returns];
+      values.push(cast(value, type, errors));
+    }
+    if (errors.length > errorsBefore) return ZERO[returns];
+    return apply(values, (error) => errors.push(error));
   };
 }
 
 function compileBinary(operator: BinaryOperator, left: Evaluator, right: Evaluator): Evaluator {
   switch (operator) {
     case 'AND':
-      return (lookUp, report) => {
-        if (cast(left(lookUp, report), 'boolean', report) !== true) return false;
-        return cast(right(lookUp, report), 'boolean', report) ?? false;
-      };
+      return (lookUp, errors) =>
+        castOutcome(left, lookUp, errors) && castOutcome(right, lookUp, errors);
     case 'OR':
-      return (lookUp, report) => {
-        if (cast(left(lookUp, report), 'boolean', report) === true) return true;
-        return cast(right(lookUp, report), 'boolean', report) ?? false;
-      };
+      return (lookUp, errors) =>
+        castOutcome(left, lookUp, errors) || castOutcome(right, lookUp, errors);
     case 'XOR':
-      return (lookUp, report) => {
-        const x = cast(left(lookUp, report), 'boolean', report);
-        const y = cast(right(lookUp, report), 'boolean', report);
-        return x === undefined || y === undefined ? false : x !== y;
-      };
+      return (lookUp, errors) =>
+        castOutcome(left, lookUp, errors) !== castOutcome(right, lookUp, errors);
     case '=':
     case '!=':
-      // Overloaded: the right operand's type decides, and the left one is cast to it.
-      return (lookUp, report) => {
-        const x = left(lookUp, report);
-        const y = right(lookUp, report);
-        if (x === undefined || y === undefined) return false;
-        const castX = cast(x, typeof y as ValueType, report);
-        return castX === undefined ? false : (castX === y) === (operator === '=');
-      };
-    default:
-      return (lookUp, report) => {
-        const x = cast(left(lookUp, report), 'number', report);
-        const y = cast(right(lookUp, report), 'number', report);
-        const isComparison = operator.startsWith('<') || operator.startsWith('>');
-        if (x === undefined || y === undefined) return isComparison ? false : 0;
-        return integerOperation(operator, x as number, y as number, report);
-      };
+      return compileEquality(operator, left, right);
+    default: {
+      const isComparison = operator.startsWith('<') || operator.startsWith('>');
+      return compileOperation(
+        isComparison ? 'boolean' : 'number',
+        [
+          [left, 'number'],
+          [right, 'number'],
+        ],
+        ([x, y], report) => integerOperation(operator, x as number, y as number, report),
+      );
+    }
   }
+}
+
+/** An operand of AND, OR, XOR: what failed counts as false, and the other side still has its say. */
+function castOutcome(operand: Evaluator, lookUp: AttributeLookup, errors: CesqlError[]): boolean {
+  return cast(operand(lookUp, errors), 'boolean', errors) as boolean;
+}
+
+/** Overloaded: the right operand's type decides, and the left one is cast to it. */
+function compileEquality(operator: '=' | '!=', left: Evaluator, right: Evaluator): Evaluator {
+  return (lookUp, errors) => {
+    const errorsBefore = errors.length;
+    const x = left(lookUp, errors);
+    const y = right(lookUp, errors);
+    if (errors.length > errorsBefore) return false;
+    const castX = cast(x, typeof y as ValueType, errors);
+    return errors.length > errorsBefore ? false : (castX === y) === (operator === '=');
+  };
 }
 
 function integerOperation(operator: BinaryOperator, x: number, y: number, report: Report): Value {
@@ -155,44 +172,37 @@ function integerOperation(operator: BinaryOperator, x: number, y: number, report
 const wrap = (value: number): number => value | 0;
 
 function compileIn(operand: Evaluator, set: readonly Evaluator[], isNegated: boolean): Evaluator {
-  return (lookUp, report) => {
-    const value = operand(lookUp, report);
-    if (value === undefined) return false;
-    let isMember = false;
-    let isFailed = false;
+  return (lookUp, errors) => {
+    const errorsBefore = errors.length;
+    const value = operand(lookUp, errors);
+    if (errors.length > errorsBefore) return false;
     for (const item of set) {
-      const candidate = cast(item(lookUp, report), typeof value as ValueType, report);
-      if (candidate === undefined) isFailed = true;
-      else if (candidate === value) isMember = true;
-      if (isMember) break;
+      const errorsAtItem = errors.length;
+      const candidate = item(lookUp, errors);
+      if (errors.length > errorsAtItem) continue;
+      const isEqual = cast(candidate, typeof value as ValueType, errors) === value;
+      if (isEqual && errors.length === errorsAtItem) return !isNegated;
     }
-    return isFailed && !isMember ? false : isMember !== isNegated;
+    return errors.length > errorsBefore ? false : isNegated;
   };
 }
 
 function compileCall(name: string, args: readonly Evaluator[]): Evaluator {
   const found = findFunction(name, args.length);
   if (!found)
-    return (_lookUp, report) => {
+    return (_lookUp, errors) => {
       const message = `there is no function ${name} of ${args.length} arguments`;
-      report({ kind: 'missingFunction', message });
-      return undefined;
+      errors.push({ kind: 'missingFunction', message });
+      return false;
     };
-  return (lookUp, report) => {
-    const values: Value[] = [];
-    for (const [index, arg] of args.entries()) {
-      const type = found.parameters[index] ?? found.rest ?? 'string';
-      const value = cast(arg(lookUp, report), type, report);
-      if (value === undefined) return ZERO[found.returns];
-      values.push(value);
-    }
-    return found.apply(values, report);
-  };
+  const typeOf = (index: number): ValueType => found.parameters[index] ?? found.rest ?? 'string';
+  const operands = args.map((arg, index) => [arg, typeOf(index)] as const);
+  return compileOperation(found.returns, operands, found.apply);
 }
 
-/** Casts implicitly; reports and returns undefined where the value has no such form. */
-function cast(value: Result, type: ValueType, report: Report): Result {
-  if (value === undefined || typeof value === type) return value;
+/** Casts implicitly; where the value has no such form, an error and the type's zero value. */
+function cast(value: Value, type: ValueType, errors: CesqlError[]): Value {
+  if (typeof value === type) return value;
   switch (type) {
     case 'string':
       return String(value);
@@ -200,15 +210,15 @@ function cast(value: Result, type: ValueType, report: Report): Result {
       if (typeof value === 'boolean') return value ? 1 : 0;
       const number = /^[+-]?[0-9]+$/.test(String(value)) ? Number(value) : NaN;
       if (number === wrap(number)) return wrap(number);
-      report({ kind: 'cast', message: `"${String(value)}" is not a 32-bit integer` });
-      return undefined;
+      errors.push({ kind: 'cast', message: `"${String(value)}" is not a 32-bit integer` });
+      return 0;
     }
     case 'boolean': {
       if (typeof value === 'number') return value !== 0;
       const lower = String(value).toLowerCase();
       if (lower === 'true' || lower === 'false') return lower === 'true';
-      report({ kind: 'cast', message: `"${String(value)}" is not a Boolean` });
-      return undefined;
+      errors.push({ kind: 'cast', message: `"${String(value)}" is not a Boolean` });
+      return false;
     }
   }
 }
@@ -219,7 +229,7 @@ function cast(value: Result, type: ValueType, report: Report): Result {
  */
 export function compileLike(pattern: string): (text: string) => boolean {
   const parts: (string | typeof ANY | typeof ONE)[] = [];
-  const source = [...pattern];
+  const source = Array.from(pattern);
   for (let i = 0; i < source.length; i++) {
     const char = source[i] ?? '';
     const next = source[i + 1];
@@ -228,7 +238,7 @@ export function compileLike(pattern: string): (text: string) => boolean {
       i += 1;
     } else parts.push(char === '%' ? ANY : char === '_' ? ONE : char);
   }
-  return (text) => likeMatches(parts, [...text]);
+  return (text) => likeMatches(parts, Array.from(text));
 }
 
 const ANY = Symbol('any run of characters');

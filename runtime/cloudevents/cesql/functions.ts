@@ -30,7 +30,7 @@ const INTEGER_MAX = 2_147_483_647;
 
 const text = (value: Value | undefined): string => value as string;
 const number = (value: Value | undefined): number => value as number;
-const chars = (value: Value | undefined): string[] => [...text(value)];
+const chars = (value: Value | undefined): string[] => Array.from(text(value));
 
 const functions: Readonly<Record<string, readonly CesqlFunction[]>> = {
   LENGTH: [{ parameters: ['string'], returns: 'number', apply: ([x]) => chars(x).length }],

@@ -76,7 +76,7 @@ export class PingAdapter {
   }
 
   async close(): Promise<void> {
-    for (const key of [...this.jobs.keys()]) this.remove(key);
+    for (const key of this.jobs.keys()) this.remove(key);
     this.stopping.abort(new Error('sources are stopping'));
     await Promise.all(this.sending);
   }

@@ -68,7 +68,7 @@ export function planPingSource(observed: ObservedPingSource, nowMs: number): Pla
     ...(sink.type === 'resolved' ? { sinkUri: sink.url } : {}),
   };
   if (isDeepStrictEqual(source.status, status)) return emptyPlan;
-  const kind: ResourceKind = pingSourceKind as ResourceKind;
+  const kind: ResourceKind = pingSourceKind;
   return {
     actions: [{ type: 'updateStatus', kind, object: { ...source, status } as PingSource }],
     events: [],
