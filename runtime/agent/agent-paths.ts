@@ -1,0 +1,52 @@
+/**
+ * Every name that the agent makes on the machine, derived from the home directory and the bridge, so
+ * that two homes never meet and `cleanupAgent` finds everything without asking a process.
+ */
+import { createHash } from 'node:crypto';
+import { join } from 'node:path';
+
+export interface AgentPaths {
+  readonly pods: string;
+  readonly volumes: string;
+  /** State of the OCI runtime (its `--root`). */
+  readonly runtimeState: string;
+  /** Name of the cgroup under which every container of this home has its own. */
+  readonly cgroupParent: string;
+}
+
+export function makeAgentPaths(home: string): AgentPaths {
+  const id = createHash('sha256').update(home).digest('hex').slice(0, 8);
+  return {
+    pods: join(home, 'pods'),
+    volumes: join(home, 'volumes'),
+    runtimeState: join(home, 'run', 'oci'),
+    cgroupParent: `knit-${id}`,
+  };
+}
+
+export interface PodPaths {
+  readonly root: string;
+  readonly state: string;
+  readonly volumes: string;
+  readonly resolvConf: string;
+  readonly hosts: string;
+  readonly hostname: string;
+}
+
+export function makePodPaths(paths: AgentPaths, uid: string): PodPaths {
+  const root = join(paths.pods, uid);
+  return {
+    root,
+    state: join(root, 'state.json'),
+    volumes: join(root, 'volumes'),
+    resolvConf: join(root, 'resolv.conf'),
+    hosts: join(root, 'hosts'),
+    hostname: join(root, 'hostname'),
+  };
+}
+
+/** Where one attempt of a container keeps its bundle; its log lies beside it. */
+export const attemptRoot = (pod: PodPaths, container: string, attempt: number): string =>
+  join(pod.root, container, String(attempt));
+export const attemptLog = (pod: PodPaths, container: string, attempt: number): string =>
+  join(pod.root, container, `${attempt}.log`);

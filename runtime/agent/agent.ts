@@ -1,0 +1,167 @@
+/**
+ * The agent's entry: puts driver, network, name server, pods, Deployments and claims together. It runs
+ * what the API says should run on this machine, and writes back what does.
+ */
+import { mkdirSync } from 'node:fs';
+
+import { coreServiceKind, endpointsKind, podKind } from '../apis/core/types.ts';
+import type { ControllerContext } from '../kube/context.ts';
+import { makeAgentPaths } from './agent-paths.ts';
+import { makeDeploymentController } from './deployments/deployment-controller.ts';
+import { isPodReady } from './deployments/deployment-plan.ts';
+import { detectDriver } from './detect-driver.ts';
+import { type DnsServer, startDnsServer } from './dns/dns-server.ts';
+import type { RecordSource } from './dns/dns-records.ts';
+import type { Driver } from './driver.ts';
+import { parseAddressPlan } from './network/address-plan.ts';
+import { allowOutbound, makeBridge } from './network/bridge.ts';
+import { NetnsPool } from './network/netns-pool.ts';
+import { writeIngressServices, writeNode } from './node/node-object.ts';
+import { OciDriver } from './oci/oci-driver.ts';
+import { type PodLogRequest, PodManager } from './pods/pod-manager.ts';
+import { readPodStates } from './pods/pod-state-file.ts';
+import { ProcessDriver } from './process/process-driver.ts';
+import { makeClaimBinder } from './volumes/claim-binder.ts';
+
+export interface AgentOptions {
+  readonly home: string;
+  readonly driver: 'oci' | 'process';
+  /** With `oci`. @default whichever detectDriver finds */
+  readonly runtime?: 'crun' | 'runc';
+  readonly nodeName: string;
+  /** The pods' network; required with `oci`. */
+  readonly bridge?: { readonly name: string; readonly cidr: string };
+  /** The bridge has its address: the gateway may listen there now. */
+  readonly onBridgeReady?: (address: string) => void;
+  /** Holds `storage` and `run` of buildah. */
+  readonly imageStoreRoot: string;
+  readonly bundlesRoot: string;
+  /** Directory with the function servers, for the process driver. */
+  readonly functionsRoot: string;
+}
+
+export interface Agent {
+  /** A container's log. @throws when the pod or the container is not on this node. */
+  readPodLog(request: PodLogRequest): AsyncIterable<Uint8Array>;
+  /** Stops managing; containers and processes run on, for the next agent to adopt. */
+  close(): Promise<void>;
+}
+
+/** Resolves when new Pods would be started at once. @throws when the driver cannot work here. */
+export async function startAgent(
+  context: ControllerContext,
+  options: AgentOptions,
+): Promise<Agent> {
+  const { clock, informers, logger } = context;
+  const paths = makeAgentPaths(options.home);
+  mkdirSync(paths.pods, { recursive: true, mode: 0o700 });
+  const states = readPodStates(paths);
+  const closers: (() => Promise<void> | void)[] = [];
+  const abort = new AbortController();
+  const signal = AbortSignal.any([context.signal, abort.signal]);
+  const scoped: ControllerContext = { ...context, signal };
+
+  let driver: Driver;
+  let hostIP = '127.0.0.1';
+  let runtimeVersion = 'process';
+  if (options.driver === 'oci') {
+    const { bridge } = options;
+    if (!bridge) throw new Error('the oci driver needs a bridge');
+    const runtime = options.runtime ?? (await detectDriver()).runtime;
+    if (!runtime) throw new Error('neither crun nor runc is installed: `apt-get install crun`');
+    runtimeVersion = runtime;
+    const plan = parseAddressPlan(bridge.cidr);
+    await makeBridge(bridge.name, plan);
+    hostIP = plan.gateway;
+    options.onBridgeReady?.(hostIP);
+    const pool = new NetnsPool({ bridge: bridge.name, plan, logger });
+    for (const { sandbox } of states) if (sandbox) pool.adopt(sandbox);
+    await pool.start();
+    driver = new OciDriver({
+      runtime,
+      paths,
+      imageStoreRoot: options.imageStoreRoot,
+      pool,
+      clock,
+      logger,
+    });
+    void allowOutbound(bridge.name, plan, logger);
+    const dns = await startNameServer(scoped, hostIP);
+    if (dns) closers.push(() => dns.close());
+  } else {
+    const { bundlesRoot, functionsRoot } = options;
+    driver = new ProcessDriver({ bundlesRoot, functionsRoot, clock, logger });
+  }
+
+  const pods = new PodManager(scoped, {
+    driver,
+    paths,
+    nodeName: options.nodeName,
+    hostIP,
+    states,
+  });
+  pods.start();
+  const controllers = [
+    makeDeploymentController(scoped, options.nodeName),
+    makeClaimBinder(scoped, paths.volumes),
+  ];
+  const running = controllers.map((controller) => controller.run(signal));
+  informers.informer(podKind);
+  void writeObjects(scoped, { nodeName: options.nodeName, hostIP, runtimeVersion });
+
+  return {
+    readPodLog: (request) => pods.readPodLog(request),
+    close: async () => {
+      abort.abort();
+      pods.close();
+      await Promise.all(running);
+      for (const close of closers) await close();
+      await driver.close();
+    },
+  };
+}
+
+const OBJECTS_RETRY_MS = 1_000;
+
+/** The Node and the ingress Services: retried until the API takes them. */
+async function writeObjects(
+  context: ControllerContext,
+  options: { readonly nodeName: string; readonly hostIP: string; readonly runtimeVersion: string },
+): Promise<void> {
+  const { client, clock, logger, signal } = context;
+  if (signal.aborted) return;
+  try {
+    await writeNode(client, { ...options, nowMs: clock.now() });
+    if (options.hostIP !== '127.0.0.1') await writeIngressServices(client, options.hostIP);
+  } catch (error) {
+    logger.debug('failed to write the node objects, trying again', { error });
+    clock.after(OBJECTS_RETRY_MS, () => void writeObjects(context, options));
+  }
+}
+
+/** Undefined where port 53 of the bridge is taken: pods then have addresses but no names. */
+async function startNameServer(
+  { informers, clock, logger }: ControllerContext,
+  address: string,
+): Promise<DnsServer | undefined> {
+  const services = informers.informer(coreServiceKind);
+  const endpoints = informers.informer(endpointsKind);
+  const pods = informers.informer(podKind);
+  const source: RecordSource = {
+    service: (namespace, name) => services.get(namespace, name),
+    endpoints: (namespace, name) => endpoints.get(namespace, name),
+    readyPods: (namespace, labels) =>
+      pods
+        .list({ namespace, labels: { ...labels } })
+        .filter((pod) => isPodReady(pod) && !pod.metadata.deletionTimestamp),
+  };
+  try {
+    return await startDnsServer({ address, source, clock, logger });
+  } catch (error) {
+    logger.error('the name server of the pods cannot listen: names do not resolve inside pods', {
+      address,
+      error: error instanceof Error ? error.message : String(error),
+    });
+    return undefined;
+  }
+}

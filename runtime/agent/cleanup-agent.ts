@@ -1,0 +1,119 @@
+/**
+ * Ends everything that an agent of this home left on the machine, without talking to it: containers,
+ * processes, namespaces, the bridge, control groups. For `knit down`, also after a SIGKILL of control.
+ * Mounts need no work: they live in the containers' own namespaces.
+ */
+import { readFileSync, rmSync } from 'node:fs';
+import { basename, join } from 'node:path';
+
+import type { Clock } from '../std/clock.ts';
+import { sleep } from '../std/clock.ts';
+import type { Logger } from '../std/logger.ts';
+import { attemptRoot, makeAgentPaths, makePodPaths } from './agent-paths.ts';
+import type { ContainerRecord } from './driver.ts';
+import { parseAddressPlan } from './network/address-plan.ts';
+import { forbidOutbound, removeBridge } from './network/bridge.ts';
+import { listNamespaces, removeNamespaces } from './network/netns-pool.ts';
+import {
+  type CgroupLayout,
+  controllerRoots,
+  listCgroups,
+  parseCgroupLayout,
+  readCgroupPids,
+  removeCgroup,
+} from './oci/cgroups.ts';
+import { readPodStates } from './pods/pod-state-file.ts';
+import { isAlive, sendSignal } from './process-identity.ts';
+
+export interface CleanupOptions {
+  readonly home: string;
+  readonly bridge?: { readonly name: string; readonly cidr: string };
+  readonly clock: Clock;
+  readonly logger: Logger;
+  /** Between SIGTERM and SIGKILL. @default 3 s */
+  readonly graceMs?: number;
+}
+
+const GRACE_MS_DEFAULT = 3_000;
+const POLL_MS = 20;
+const CGROUP_WAIT_MS = 2_000;
+
+/** Resolves when nothing is left; whatever cannot be removed is logged. */
+export async function cleanupAgent(options: CleanupOptions): Promise<void> {
+  const { home, bridge, clock, logger } = options;
+  const paths = makeAgentPaths(home);
+  const states = readPodStates(paths);
+  const records = states.flatMap(({ uid, containers }) =>
+    containers.map(({ record }) => ({
+      record,
+      pidFile: join(attemptRoot(makePodPaths(paths, uid), record.name, record.attempt), 'pid'),
+      isContainer: states.find((state) => state.uid === uid)?.sandbox?.netns !== undefined,
+    })),
+  );
+  const layout = readLayout();
+  for (const one of records) signalContainer(one, 'SIGTERM');
+  const deadlineMs = clock.now() + (options.graceMs ?? GRACE_MS_DEFAULT);
+  while (records.some(({ record }) => isRecordAlive(record)) && clock.now() < deadlineMs)
+    await sleep(clock, POLL_MS);
+  for (const one of records) signalContainer(one, 'SIGKILL');
+  // Also what was spawned and never recorded.
+  const groups = listCgroups(layout, paths.cgroupParent);
+  for (const group of groups) for (const pid of readCgroupPids(group)) sendSignal(pid, 'SIGKILL');
+  const left = await removeGroups(groups, clock);
+  for (const root of controllerRoots(layout)) removeCgroup([join(root, paths.cgroupParent)]);
+  if (left.length > 0)
+    logger.warn('control groups could not be removed', {
+      groups: left.map((one) => basename(one)),
+    });
+  if (bridge && process.platform === 'linux') {
+    await removeNamespaces(bridge.name, listNamespaces(bridge.name));
+    await removeBridge(bridge.name);
+    await forbidOutbound(bridge.name, parseAddressPlan(bridge.cidr));
+  }
+  rmSync(paths.runtimeState, { recursive: true, force: true });
+  rmSync(paths.pods, { recursive: true, force: true });
+}
+
+interface Found {
+  readonly record: ContainerRecord;
+  readonly pidFile: string;
+  readonly isContainer: boolean;
+}
+
+function signalContainer({ record, pidFile, isContainer }: Found, signal: NodeJS.Signals): void {
+  if (!isRecordAlive(record)) return;
+  if (!isContainer) {
+    sendSignal(-record.pid, signal);
+    return;
+  }
+  const init = Number(readText(pidFile).trim());
+  // The runtime is alive, so its child's pid cannot have been used again.
+  if (init > 0) sendSignal(init, signal);
+  else sendSignal(-record.pid, 'SIGKILL');
+}
+
+const isRecordAlive = ({ pid, startTicks }: ContainerRecord): boolean =>
+  pid > 0 && isAlive(pid, startTicks);
+
+async function removeGroups(groups: readonly string[], clock: Clock): Promise<string[]> {
+  const deadlineMs = clock.now() + CGROUP_WAIT_MS;
+  let left = [...groups];
+  for (;;) {
+    left = left.filter((group) => !removeCgroup([group]));
+    if (left.length === 0 || clock.now() >= deadlineMs) return left;
+    await sleep(clock, POLL_MS);
+  }
+}
+
+function readLayout(): CgroupLayout {
+  const text = readText('/proc/self/mountinfo');
+  return text === '' ? { version: 'none' } : parseCgroupLayout(text);
+}
+
+function readText(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}

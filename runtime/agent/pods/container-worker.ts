@@ -1,0 +1,270 @@
+/**
+ * The life of one container of a pod: starts it, watches its probes, starts it again when it ends as
+ * its restart policy says, and stops it. Knows nothing of the API: its owner turns `progress` into status.
+ */
+import type { Container, ContainerState } from '../../apis/core/types.ts';
+import type { CancelTimer, Clock } from '../../std/clock.ts';
+import {
+  type ContainerExit,
+  type ContainerRecord,
+  type Driver,
+  type RunningContainer,
+  StartError,
+  type StartRequest,
+} from '../driver.ts';
+import { Prober } from '../probes/prober.ts';
+import type { ContainerProgress } from './pod-status.ts';
+import { decideRestart, freshHistory, startRetryMs } from './restart-decision.ts';
+
+export interface ContainerWorkerOptions {
+  readonly container: Container;
+  /** Names it in messages: `<pod>_<namespace>(<uid>)`. */
+  readonly podLabel: string;
+  readonly restartPolicy: string | undefined;
+  readonly graceMs: number;
+  readonly driver: Driver;
+  readonly clock: Clock;
+  /** What to start, resolved anew for each attempt. @throws {StartError} */
+  readonly prepare: (attempt: number) => StartRequest;
+  readonly reachablePort: (port: number) => number;
+  /** A process was spawned, and can be found again by its record. */
+  readonly onSpawned: () => void;
+  /** `progress` has changed. */
+  readonly onChange: () => void;
+  readonly onEvent: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
+}
+
+const REASONS_OF_IMAGES = new Set(['ErrImagePull', 'InvalidImageName']);
+
+export class ContainerWorker {
+  private readonly options: ContainerWorkerOptions;
+  private state: ContainerState = { waiting: { reason: 'ContainerCreating' } };
+  private lastState: ContainerState | undefined;
+  private running: RunningContainer | undefined;
+  private prober: Prober | undefined;
+  private history = freshHistory;
+  private startFailures = 0;
+  private attempt = 0;
+  private restarts = 0;
+  private isStarted = false;
+  private isReady = false;
+  private isFinished = false;
+  private isStopping = false;
+  private imageID = '';
+  private containerID = '';
+  private cancelTimer: CancelTimer | undefined;
+  private cancelKill: CancelTimer | undefined;
+
+  constructor(options: ContainerWorkerOptions) {
+    this.options = options;
+  }
+
+  get record(): ContainerRecord | undefined {
+    return this.running?.record;
+  }
+
+  get restartCount(): number {
+    return this.restarts;
+  }
+
+  get latestAttempt(): number {
+    return this.attempt;
+  }
+
+  progress(): ContainerProgress {
+    const { container } = this.options;
+    return {
+      name: container.name,
+      image: container.image,
+      imageID: this.imageID,
+      containerID: this.containerID,
+      state: this.state,
+      lastState: this.lastState,
+      isStarted: this.isStarted,
+      isReady: this.isReady,
+      restartCount: this.restarts,
+      isFinished: this.isFinished,
+    };
+  }
+
+  /** Starts the container now; what cannot be started is tried again later. */
+  start(): void {
+    if (this.isStopping || this.running) return;
+    this.cancelTimer?.();
+    this.cancelTimer = undefined;
+    let running: RunningContainer;
+    try {
+      running = this.options.driver.start(this.options.prepare(this.attempt));
+    } catch (error) {
+      this.failToStart(error);
+      return;
+    }
+    this.startFailures = 0;
+    this.watch(running);
+    this.options.onSpawned();
+    this.options.onEvent('Normal', 'Started', `Started container ${this.options.container.name}`);
+    this.options.onChange();
+  }
+
+  /** Goes on with a container that an earlier process of ours started, or with its end. */
+  adopt(
+    record: ContainerRecord,
+    running: RunningContainer | undefined,
+    restartCount: number,
+  ): void {
+    this.attempt = record.attempt;
+    this.restarts = restartCount;
+    this.imageID = record.imageID;
+    if (running) {
+      this.watch(running);
+      this.options.onChange();
+      return;
+    }
+    const message = 'the container ended while no agent was running';
+    this.startedAtMs = record.startedAtMs;
+    this.end({ exitCode: 137, reason: 'ContainerStatusUnknown', message });
+  }
+
+  /** Tries again at once what waits for an object that may be there now. */
+  retry(): void {
+    if (this.startFailures > 0 && this.cancelTimer) this.start();
+  }
+
+  /** Ends the container: asked first, forced after the grace period. Resolves when it is gone. */
+  async stop(graceMs: number): Promise<void> {
+    this.isStopping = true;
+    this.cancelTimer?.();
+    this.prober?.close();
+    if (!this.running) return;
+    this.askToEnd(this.running, graceMs);
+    await this.running.exited;
+  }
+
+  /** Lets go of it: the container runs on, and a later process adopts it. */
+  detach(): void {
+    this.isStopping = true;
+    this.cancelTimer?.();
+    this.cancelKill?.();
+    this.prober?.close();
+  }
+
+  private startedAtMs = 0;
+
+  private watch(running: RunningContainer): void {
+    const { clock, container, reachablePort } = this.options;
+    const { record } = running;
+    this.running = running;
+    this.startedAtMs = record.startedAtMs;
+    this.imageID = record.imageID;
+    this.containerID = `knit://${record.id}`;
+    this.state = { running: { startedAt: isoSeconds(record.startedAtMs) } };
+    this.prober = new Prober({
+      clock,
+      target: {
+        podIP: this.podIP,
+        container,
+        reachablePort,
+        exec: (command, timeoutMs) => running.exec(command, timeoutMs),
+      },
+      onStarted: () => this.change(() => (this.isStarted = true)),
+      onReady: (isReady) => this.change(() => (this.isReady = isReady)),
+      onFailure: (kind, message) =>
+        this.options.onEvent('Warning', 'Unhealthy', `${kind} probe failed: ${message}`),
+      onUnhealthy: (kind) => {
+        const why = `Container ${container.name} failed ${kind} probe, will be restarted`;
+        this.options.onEvent('Normal', 'Killing', why);
+        this.askToEnd(running, this.options.graceMs);
+      },
+    });
+    void running.exited.then((exit) => {
+      if (this.running === running) this.end(exit);
+    });
+    this.prober.start();
+  }
+
+  /** Where probes go; set by the owner before the first start. */
+  podIP = '127.0.0.1';
+
+  private change(apply: () => void): void {
+    const before = [this.isStarted, this.isReady];
+    apply();
+    if (before[0] !== this.isStarted || before[1] !== this.isReady) this.options.onChange();
+  }
+
+  private askToEnd(running: RunningContainer, graceMs: number): void {
+    running.terminate();
+    this.cancelKill?.();
+    this.cancelKill = this.options.clock.after(graceMs, () => running.kill());
+  }
+
+  private failToStart(error: unknown): void {
+    const { container, clock, onEvent, onChange } = this.options;
+    const reason = error instanceof StartError ? error.reason : 'CreateContainerError';
+    const message = error instanceof Error ? error.message : String(error);
+    const delayMs = startRetryMs(this.startFailures);
+    this.startFailures++;
+    const isImage = REASONS_OF_IMAGES.has(reason);
+    this.state = {
+      waiting:
+        isImage && this.startFailures > 1
+          ? { reason: 'ImagePullBackOff', message }
+          : { reason, message },
+    };
+    onEvent('Warning', 'Failed', `Container ${container.name}: ${message}`);
+    onChange();
+    this.cancelTimer = clock.after(delayMs, () => this.start());
+  }
+
+  private end(exit: ContainerExit): void {
+    const { container, clock, podLabel, restartPolicy } = this.options;
+    this.cancelKill?.();
+    this.prober?.close();
+    this.prober = undefined;
+    this.running = undefined;
+    this.isStarted = false;
+    this.isReady = false;
+    const nowMs = clock.now();
+    const terminated: ContainerState = {
+      terminated: {
+        exitCode: exit.exitCode,
+        reason: exit.reason,
+        ...(exit.message === undefined ? {} : { message: exit.message }),
+        startedAt: isoSeconds(this.startedAtMs),
+        finishedAt: isoSeconds(nowMs),
+      },
+    };
+    this.state = terminated;
+    if (this.isStopping) {
+      this.options.onChange();
+      return;
+    }
+    const decision = decideRestart({
+      restartPolicy,
+      exitCode: exit.exitCode,
+      ranForMs: nowMs - this.startedAtMs,
+      history: this.history,
+    });
+    this.history = decision.history;
+    if (!decision.shouldRestart) {
+      this.isFinished = true;
+      this.options.onChange();
+      return;
+    }
+    this.lastState = terminated;
+    this.attempt++;
+    this.restarts++;
+    if (decision.delayMs === 0) {
+      this.start();
+      return;
+    }
+    const wait = `back-off ${Math.round(decision.delayMs / 1000)}s restarting failed container=${container.name} pod=${podLabel}`;
+    const message =
+      exit.reason === 'StartError' && exit.message ? `${wait}: ${exit.message}` : wait;
+    this.state = { waiting: { reason: 'CrashLoopBackOff', message } };
+    this.options.onEvent('Warning', 'BackOff', message);
+    this.options.onChange();
+    this.cancelTimer = clock.after(decision.delayMs, () => this.start());
+  }
+}
+
+const isoSeconds = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');

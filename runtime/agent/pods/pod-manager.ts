@@ -1,0 +1,191 @@
+/**
+ * All Pods of this node: one worker each, made when the object appears, in the same turn of the event
+ * loop. After a restart it finds the pods of before by their state files, and stops those that nobody
+ * wants any more.
+ */
+import {
+  configMapKind,
+  type Pod,
+  persistentVolumeClaimKind,
+  persistentVolumeKind,
+  podKind,
+  secretKind,
+} from '../../apis/core/types.ts';
+import type { ControllerContext } from '../../kube/context.ts';
+import { EventRecorder } from '../../kube/event-recorder.ts';
+import { type AgentPaths, makePodPaths } from '../agent-paths.ts';
+import type { Driver } from '../driver.ts';
+import { LogWatch, readLog } from './pod-log.ts';
+import { type PodState, removePodDirectory } from './pod-state-file.ts';
+import type { VolumeSource } from './pod-volumes.ts';
+import { PodWorker } from './pod-worker.ts';
+
+export interface PodManagerOptions {
+  readonly driver: Driver;
+  readonly paths: AgentPaths;
+  readonly nodeName: string;
+  readonly hostIP: string;
+  /** What an earlier process left running. */
+  readonly states: readonly PodState[];
+}
+
+export interface PodLogRequest {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container?: string;
+  readonly follow: boolean;
+  readonly tailLines?: number;
+  readonly sinceSeconds?: number;
+}
+
+/** Orphans get this long between SIGTERM and SIGKILL: nobody waits for their answers. */
+const ORPHAN_GRACE_MS = 2_000;
+
+export class PodManager {
+  private readonly context: ControllerContext;
+  private readonly options: PodManagerOptions;
+  private readonly workers = new Map<string, PodWorker>();
+  private readonly leftovers: Map<string, PodState>;
+  private readonly recorder: EventRecorder;
+  private readonly logs: LogWatch;
+  private readonly unsubscribe: (() => void)[] = [];
+
+  constructor(context: ControllerContext, options: PodManagerOptions) {
+    const { client, clock, logger } = context;
+    this.context = context;
+    this.options = options;
+    this.recorder = new EventRecorder({ client, component: 'kubelet', clock, logger });
+    this.leftovers = new Map(options.states.map((state) => [state.uid, state]));
+    this.logs = new LogWatch(clock, () => this.logPaths());
+  }
+
+  start(): void {
+    const { informers, signal } = this.context;
+    const pods = informers.informer(podKind);
+    this.unsubscribe.push(
+      pods.onChange(({ type, object }) => {
+        if (type === 'deleted') this.workers.get(object.metadata.uid ?? '')?.stop();
+        else this.take(object);
+      }),
+    );
+    for (const pod of pods.list()) this.take(pod);
+    const retry = (): void => {
+      for (const worker of this.workers.values()) worker.retry();
+    };
+    this.unsubscribe.push(
+      informers.informer(configMapKind).onChange(retry),
+      informers.informer(secretKind).onChange(retry),
+      informers.informer(persistentVolumeClaimKind).onChange(retry),
+      informers.informer(persistentVolumeKind).onChange(retry),
+    );
+    void informers.waitForSync(signal).then(
+      () => this.stopOrphans(),
+      () => {}, // Shutting down before the first list: the next process decides.
+    );
+  }
+
+  /** Lets go of every pod; containers run on. */
+  close(): void {
+    for (const unsubscribe of this.unsubscribe) unsubscribe();
+    this.logs.close();
+    for (const worker of this.workers.values()) worker.detach();
+  }
+
+  /** A container's log. @throws when there is no such pod or container on this node. */
+  readPodLog(request: PodLogRequest): AsyncIterable<Uint8Array> {
+    const pod = this.context.informers.informer(podKind).get(request.namespace, request.pod);
+    const worker = this.workers.get(pod?.metadata.uid ?? '');
+    const path = worker?.logPath(request.container);
+    if (!pod || !worker || path === undefined)
+      throw new Error(
+        `no log of pod "${request.namespace}/${request.pod}"` +
+          (request.container === undefined ? '' : `, container "${request.container}"`),
+      );
+    const { sinceSeconds, follow, tailLines } = request;
+    return readLog(path, {
+      follow,
+      tailLines,
+      offset: sinceSeconds === undefined ? 0 : this.logs.offsetSince(path, sinceSeconds),
+      clock: this.context.clock,
+      isOpen: () =>
+        this.workers.get(pod.metadata.uid ?? '') === worker &&
+        worker.logPath(request.container) === path,
+    });
+  }
+
+  private take(pod: Pod): void {
+    const uid = pod.metadata.uid ?? '';
+    const known = this.workers.get(uid);
+    if (known) {
+      known.update(pod);
+      return;
+    }
+    const { nodeName } = pod.spec;
+    if (nodeName !== undefined && nodeName !== '' && nodeName !== this.options.nodeName) return;
+    const state = this.leftovers.get(uid);
+    const phase = pod.status?.phase;
+    if (!state && (phase === 'Succeeded' || phase === 'Failed') && !pod.metadata.deletionTimestamp)
+      return;
+    this.leftovers.delete(uid);
+    const worker = new PodWorker(pod, {
+      ...this.context,
+      ...this.options,
+      recorder: this.recorder,
+      sourceOf: (namespace) => this.sourceOf(namespace),
+      onGone: (gone) => this.workers.delete(gone),
+    });
+    this.workers.set(uid, worker);
+    if (state) worker.adopt(state);
+    else if (!pod.metadata.deletionTimestamp) worker.start();
+    if (pod.metadata.deletionTimestamp) worker.stop();
+  }
+
+  private sourceOf(namespace: string): VolumeSource {
+    const { informers } = this.context;
+    return {
+      configMap: (name) => informers.informer(configMapKind).get(namespace, name),
+      secret: (name) => informers.informer(secretKind).get(namespace, name),
+      claimPath: (name) => {
+        const claim = informers.informer(persistentVolumeClaimKind).get(namespace, name);
+        if (claim?.status?.phase !== 'Bound') return undefined;
+        const volume = informers
+          .informer(persistentVolumeKind)
+          .get('', claim.spec.volumeName ?? '');
+        return volume?.spec.hostPath?.path;
+      },
+    };
+  }
+
+  private stopOrphans(): void {
+    const { driver, paths } = this.options;
+    for (const state of this.leftovers.values()) {
+      this.context.logger.info('stopping a pod whose object is gone', { pod: state.name });
+      void stopLeftover(state, { driver, paths, clock: this.context.clock });
+    }
+    this.leftovers.clear();
+  }
+
+  private *logPaths(): Iterable<string> {
+    for (const worker of this.workers.values()) yield* worker.logPaths();
+  }
+}
+
+async function stopLeftover(
+  state: PodState,
+  options: Pick<PodManagerOptions, 'driver' | 'paths'> & Pick<ControllerContext, 'clock'>,
+): Promise<void> {
+  const { driver, paths, clock } = options;
+  const podPaths = makePodPaths(paths, state.uid);
+  await Promise.all(
+    state.containers.map(async ({ record }) => {
+      const running = driver.adopt(record, podPaths);
+      if (!running) return;
+      running.terminate();
+      const cancel = clock.after(ORPHAN_GRACE_MS, () => running.kill());
+      await running.exited;
+      cancel();
+    }),
+  );
+  if (state.sandbox) driver.releaseSandbox(state.sandbox);
+  removePodDirectory(paths, state.uid);
+}

@@ -1,0 +1,370 @@
+/**
+ * The life of one Pod on this node, as kubelet would lead it: a sandbox, its containers, its status,
+ * and a graceful end after which the object is removed. Start to spawn is synchronous.
+ */
+import { mkdirSync, writeFileSync } from 'node:fs';
+
+import { type Pod, podKind } from '../../apis/core/types.ts';
+import { hostPortAnnotation } from '../../apis/knit.ts';
+import { ApiUnreachable, isNotFound } from '../../kube/api-error.ts';
+import type { KubeClient } from '../../kube/client.ts';
+import type { EventRecorder } from '../../kube/event-recorder.ts';
+import type { CancelTimer, Clock } from '../../std/clock.ts';
+import type { Logger } from '../../std/logger.ts';
+import { type AgentPaths, attemptLog, makePodPaths, type PodPaths } from '../agent-paths.ts';
+import { type Driver, type Sandbox, StartError, type StartRequest } from '../driver.ts';
+import { ContainerWorker } from './container-worker.ts';
+import { type PodState, removePodDirectory, writePodState } from './pod-state-file.ts';
+import { resolveEnv } from './pod-env.ts';
+import { makePodStatus } from './pod-status.ts';
+import { makeBindMounts, materializeVolumes, type VolumeSource } from './pod-volumes.ts';
+
+export interface PodWorkerDeps {
+  readonly client: KubeClient;
+  readonly recorder: EventRecorder;
+  readonly clock: Clock;
+  readonly logger: Logger;
+  readonly driver: Driver;
+  readonly paths: AgentPaths;
+  readonly nodeName: string;
+  /** The node's address as pods see it, which is also their name server. */
+  readonly hostIP: string;
+  readonly sourceOf: (namespace: string) => VolumeSource;
+  /** Everything of the pod is gone from the machine. */
+  readonly onGone: (uid: string) => void;
+}
+
+const GRACE_SECONDS_DEFAULT = 30;
+const RETRY_MS = 500;
+const SANDBOX_RETRY_MS = 2_000;
+
+export class PodWorker {
+  private readonly deps: PodWorkerDeps;
+  private readonly uid: string;
+  private readonly podPaths: PodPaths;
+  private readonly containers: readonly ContainerWorker[];
+  private pod: Pod;
+  private sandbox: Sandbox | undefined;
+  private volumes: Map<string, string> | undefined;
+  private startTime: string;
+  private written = '';
+  private isWriting = false;
+  private isDirty = false;
+  private isAnnounced = false;
+  private isDetached = false;
+  private stopping: Promise<void> | undefined;
+  private cancelTimer: CancelTimer | undefined;
+
+  constructor(pod: Pod, deps: PodWorkerDeps) {
+    this.pod = pod;
+    this.deps = deps;
+    this.uid = pod.metadata.uid ?? '';
+    this.podPaths = makePodPaths(deps.paths, this.uid);
+    this.startTime = pod.status?.startTime ?? isoSeconds(deps.clock.now());
+    this.containers = pod.spec.containers.map(
+      (container) =>
+        new ContainerWorker({
+          container,
+          podLabel: `${pod.metadata.name}_${pod.metadata.namespace ?? ''}(${this.uid})`,
+          restartPolicy: pod.spec.restartPolicy,
+          graceMs: this.graceMs(),
+          driver: deps.driver,
+          clock: deps.clock,
+          prepare: (attempt) => this.prepare(container.name, attempt),
+          reachablePort: (port) => this.reachablePort(port),
+          onSpawned: () => this.saveState(),
+          onChange: () => this.onContainerChange(),
+          onEvent: (type, reason, message) =>
+            deps.recorder.record({ object: this.pod, type, reason, message }),
+        }),
+    );
+  }
+
+  /** Starts a pod that is new to this machine. */
+  start(): void {
+    let sandbox: Sandbox | Promise<Sandbox>;
+    try {
+      sandbox = this.deps.driver.acquireSandbox();
+    } catch (error) {
+      this.retrySandbox(error);
+      return;
+    }
+    if (!(sandbox instanceof Promise)) {
+      this.run(sandbox);
+      return;
+    }
+    sandbox.then(
+      (made) => this.run(made),
+      (error: unknown) => this.retrySandbox(error),
+    );
+  }
+
+  /** Goes on with a pod that was started before this process. */
+  adopt(state: PodState): void {
+    const { driver } = this.deps;
+    this.startTime = state.startTime;
+    const survivors = state.containers.map(({ record, restartCount }) => ({
+      record,
+      restartCount,
+      running: driver.adopt(record, this.podPaths),
+    }));
+    const isSandboxThere = state.sandbox !== undefined && driver.adoptSandbox(state.sandbox);
+    if (!isSandboxThere) {
+      // The machine was restarted: begin anew, with the pod's directory as it is.
+      for (const { running } of survivors) running?.kill();
+      this.start();
+      return;
+    }
+    this.useSandbox(state.sandbox);
+    for (const worker of this.containers) {
+      const { name } = worker.progress();
+      const survivor = survivors.find(({ record }) => record.name === name);
+      if (survivor) worker.adopt(survivor.record, survivor.running, survivor.restartCount);
+      else worker.start();
+    }
+    this.flush();
+  }
+
+  update(pod: Pod): void {
+    this.pod = pod;
+    if (pod.metadata.deletionTimestamp) this.stop();
+  }
+
+  /** An object that a start may have waited for has changed. */
+  retry(): void {
+    for (const worker of this.containers) worker.retry();
+  }
+
+  /** Ends the pod, then removes the object. Safe to call again. */
+  stop(): void {
+    this.stopping ??= this.finish();
+  }
+
+  /** Leaves everything running for the next process. */
+  detach(): void {
+    this.isDetached = true;
+    this.cancelTimer?.();
+    for (const worker of this.containers) worker.detach();
+  }
+
+  /** Resolves when a stop that was asked for is over. */
+  async whenGone(): Promise<void> {
+    await this.stopping;
+  }
+
+  logPath(container: string | undefined): string | undefined {
+    const worker = container
+      ? this.containers.find((one) => one.progress().name === container)
+      : this.containers[0];
+    return worker && attemptLog(this.podPaths, worker.progress().name, worker.latestAttempt);
+  }
+
+  logPaths(): string[] {
+    return this.containers.map((one) =>
+      attemptLog(this.podPaths, one.progress().name, one.latestAttempt),
+    );
+  }
+
+  private run(sandbox: Sandbox): void {
+    if (this.stopping || this.isDetached) {
+      this.deps.driver.releaseSandbox(sandbox);
+      return;
+    }
+    this.useSandbox(sandbox);
+    try {
+      this.writeSystemFiles(sandbox);
+    } catch (error) {
+      this.deps.driver.releaseSandbox(sandbox);
+      this.sandbox = undefined;
+      this.retrySandbox(error);
+      return;
+    }
+    for (const worker of this.containers) worker.start();
+    this.flush();
+  }
+
+  private useSandbox(sandbox: Sandbox | undefined): void {
+    this.sandbox = sandbox;
+    for (const worker of this.containers) worker.podIP = sandbox?.podIP ?? '127.0.0.1';
+  }
+
+  private retrySandbox(error: unknown): void {
+    if (this.stopping || this.isDetached) return;
+    const message = error instanceof Error ? error.message : String(error);
+    this.deps.recorder.record({
+      object: this.pod,
+      type: 'Warning',
+      reason: 'FailedCreatePodSandBox',
+      message,
+    });
+    this.flush();
+    this.cancelTimer = this.deps.clock.after(SANDBOX_RETRY_MS, () => this.start());
+  }
+
+  private prepare(containerName: string, attempt: number): StartRequest {
+    const { pod, podPaths, sandbox } = this;
+    const container = pod.spec.containers.find(({ name }) => name === containerName);
+    if (!container || !sandbox) throw new StartError('CreateContainerError', 'the pod has changed');
+    const { namespace = '', name } = pod.metadata;
+    if (pod.spec.initContainers && pod.spec.initContainers.length > 0)
+      throw new StartError('CreateContainerConfigError', 'initContainers are not supported here');
+    const source = this.deps.sourceOf(namespace);
+    this.volumes ??= materializeVolumes(pod, podPaths.volumes, source);
+    const env = resolveEnv({
+      pod,
+      container,
+      source,
+      podIP: sandbox.podIP,
+      hostIP: this.deps.hostIP,
+    });
+    return {
+      pod: { namespace, name, uid: this.uid },
+      podPaths,
+      sandbox,
+      container,
+      podSecurity: pod.spec.securityContext,
+      attempt,
+      env,
+      mounts: makeBindMounts(container, this.volumes),
+    };
+  }
+
+  private reachablePort(port: number): number {
+    const serving = this.pod.spec.containers.flatMap(({ ports }) => ports ?? [])[0]?.containerPort;
+    const { hostPort } = this.sandbox ?? {};
+    return hostPort !== undefined && (serving === undefined || port === serving) ? hostPort : port;
+  }
+
+  private writeSystemFiles({ podIP }: Sandbox): void {
+    const { root, resolvConf, hosts, hostname, volumes } = this.podPaths;
+    const { name, namespace = '' } = this.pod.metadata;
+    mkdirSync(volumes, { recursive: true, mode: 0o700 });
+    mkdirSync(root, { recursive: true, mode: 0o700 });
+    const search = `${namespace}.svc.cluster.local svc.cluster.local cluster.local`;
+    writeFileSync(
+      resolvConf,
+      `nameserver ${this.deps.hostIP}\nsearch ${search}\noptions ndots:5\n`,
+    );
+    writeFileSync(hosts, `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${podIP} ${name}\n`);
+    writeFileSync(hostname, `${name}\n`);
+  }
+
+  private saveState(): void {
+    const { namespace = '', name } = this.pod.metadata;
+    writePodState(this.deps.paths, {
+      uid: this.uid,
+      namespace,
+      name,
+      startTime: this.startTime,
+      sandbox: this.sandbox,
+      containers: this.containers.flatMap((worker) =>
+        worker.record ? [{ record: worker.record, restartCount: worker.restartCount }] : [],
+      ),
+    });
+  }
+
+  private onContainerChange(): void {
+    const isOver = this.containers.every((worker) => worker.progress().isFinished);
+    if (isOver && this.sandbox && !this.stopping) {
+      this.deps.driver.releaseSandbox(this.sandbox);
+      const { podIP } = this.sandbox;
+      // The address stays in the status; the namespace is somebody else's from now on.
+      this.sandbox = { podIP };
+      this.saveState();
+    }
+    this.flush();
+  }
+
+  private async finish(): Promise<void> {
+    const { driver, paths, client, onGone } = this.deps;
+    this.cancelTimer?.();
+    const graceMs = this.graceMs();
+    await Promise.all(this.containers.map((worker) => worker.stop(graceMs)));
+    if (this.isDetached) return;
+    if (this.sandbox) driver.releaseSandbox(this.sandbox);
+    removePodDirectory(paths, this.uid);
+    const { namespace = '', name } = this.pod.metadata;
+    try {
+      await client.delete(podKind, { namespace, name }, { uid: this.uid, gracePeriodSeconds: 0 });
+    } catch (error) {
+      this.deps.logger.warn('failed to remove the object of a stopped pod', { pod: name, error });
+    }
+    onGone(this.uid);
+  }
+
+  private graceMs(): number {
+    const { metadata, spec } = this.pod;
+    const seconds =
+      metadata.deletionGracePeriodSeconds ??
+      spec.terminationGracePeriodSeconds ??
+      GRACE_SECONDS_DEFAULT;
+    return Math.max(0, seconds) * 1000;
+  }
+
+  /** Writes the status if it differs; one write at a time, and the latest state wins. */
+  private flush(): void {
+    if (this.isDetached) return;
+    this.isDirty = true;
+    if (this.isWriting) return;
+    this.isWriting = true;
+    void this.write().finally(() => {
+      this.isWriting = false;
+      // A change between the last look and this turn would otherwise wait for the next one.
+      if (this.isDirty) this.flush();
+    });
+  }
+
+  private async write(): Promise<void> {
+    while (this.isDirty && !this.isDetached) {
+      this.isDirty = false;
+      try {
+        await this.announce();
+        await this.writeStatus();
+      } catch (error) {
+        if (isNotFound(error)) return;
+        if (!(error instanceof ApiUnreachable))
+          this.deps.logger.warn('failed to write the status of a pod', {
+            pod: this.pod.metadata.name,
+            error: error instanceof Error ? error.message : String(error),
+          });
+        this.deps.clock.after(RETRY_MS, () => this.flush());
+        return;
+      }
+    }
+  }
+
+  /** What status cannot say: the node that runs it, and the port of the process driver. */
+  private async announce(): Promise<void> {
+    if (this.isAnnounced) return;
+    const { hostPort } = this.sandbox ?? {};
+    const body: Record<string, unknown> = {};
+    if (hostPort !== undefined)
+      body['metadata'] = { annotations: { [hostPortAnnotation]: String(hostPort) } };
+    if (!this.pod.spec.nodeName) body['spec'] = { nodeName: this.deps.nodeName };
+    if (Object.keys(body).length > 0) {
+      const { namespace = '', name } = this.pod.metadata;
+      await this.deps.client.patch(podKind, { namespace, name }, { type: 'merge', body });
+    }
+    if (this.sandbox) this.isAnnounced = true;
+  }
+
+  private async writeStatus(): Promise<void> {
+    const status = makePodStatus({
+      previous: this.pod.status,
+      containers: this.containers.map((worker) => worker.progress()),
+      podIP: this.sandbox?.podIP,
+      hostIP: this.deps.hostIP,
+      startTime: this.startTime,
+      isStopping: this.stopping !== undefined,
+      now: isoSeconds(this.deps.clock.now()),
+    });
+    const text = JSON.stringify(status);
+    if (text === this.written) return;
+    const { namespace = '', name } = this.pod.metadata;
+    const options = { type: 'merge', subresource: 'status', body: { status } } as const;
+    await this.deps.client.patch(podKind, { namespace, name }, options);
+    this.written = text;
+  }
+}
+
+const isoSeconds = (ms: number): string => new Date(ms).toISOString().replace(/\.\d+Z$/, 'Z');
