@@ -1,6 +1,11 @@
 /** The build room with real buildah: images, failures, cancellation. Needs root and buildah. */
 import assert from 'node:assert/strict';
-import { readFile, readdir, writeFile } from 'node:fs/promises';
+import { spawn } from 'node:child_process';
+import type { ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { chmod, readFile, readdir, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { create } from 'tar';
@@ -24,7 +29,10 @@ async function writeArchive(
 ): Promise<void> {
   const staging = join(folder, `.${name}`);
   await execa('mkdir', ['-p', staging]);
-  for (const [path, text] of Object.entries(files)) await writeFile(join(staging, path), text);
+  for (const [path, text] of Object.entries(files)) {
+    await writeFile(join(staging, path), text);
+    if (path === 'bootstrap') await chmod(join(staging, path), 0o755);
+  }
   await create(
     { file: join(folder, name), cwd: staging, mtime: new Date(0), portable: true },
     Object.keys(files),
@@ -35,18 +43,48 @@ const shell = (script: string, extra: Partial<TaskSpec['steps'][number]> = {}): 
   steps: [{ name: 'run', image: 'knit.local/buildah', script, ...extra }],
 });
 
+const bootstrap = `#!/usr/bin/node
+const api = 'http://' + process.env.AWS_LAMBDA_RUNTIME_API + '/2018-06-01/runtime/invocation/';
+(async () => {
+  for (;;) {
+    const next = await fetch(api + 'next');
+    await fetch(api + next.headers.get('lambda-runtime-aws-request-id') + '/response', { method: 'POST', body: await next.text() });
+  }
+})();
+`;
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((resolve) => server.close(resolve));
+  return port;
+}
+
+async function untilAnswered(url: string): Promise<Response> {
+  for (const deadlineMs = Date.now() + 20_000; ;) {
+    const answer = await fetch(url, { method: 'POST', body: '{}' }).catch((error: unknown) => {
+      if (Date.now() > deadlineMs) throw error;
+      return undefined;
+    });
+    if (answer) return answer;
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
 describe('Builds with buildah', function () {
   this.timeout(120_000);
   let home: BuildHome;
-  const buildah = async (...args: string[]): Promise<string> => {
+  const buildahEnv = (): Record<string, string> => {
     const { config } = makeBuildPaths(home.home);
-    const env = {
+    return {
       CONTAINERS_STORAGE_CONF: join(config, 'storage.conf'),
       HOME: config,
       BUILDAH_ISOLATION: 'chroot',
     };
-    return (await execa('buildah', args, { env })).stdout;
   };
+  const buildah = async (...args: string[]): Promise<string> =>
+    (await execa('buildah', args, { env: buildahEnv() })).stdout;
 
   before(async () => {
     home = await BuildHome.create('buildah');
@@ -98,6 +136,60 @@ describe('Builds with buildah', function () {
     const tag = `${image}:${digest.slice('sha256:'.length, 'sha256:'.length + 12)}`;
     assert.equal(index.find(({ names }) => names?.includes(tag))?.digest, digest);
   });
+
+  const bases: [string, Record<string, string>, string][] = [
+    [
+      machineBase,
+      { 'hello.js': 'exports.handler = async () => process.version;\n' },
+      'hello.handler',
+    ],
+    [
+      'knit.local/python3',
+      { 'hello.py': 'import ssl\ndef handler(event, context):\n    return ssl.OPENSSL_VERSION\n' },
+      'hello.handler',
+    ],
+    ['knit.local/provided', { bootstrap: bootstrap }, 'any'],
+  ];
+  for (const [base, files, handler] of bases)
+    it(`makes an image on ${base} whose entry point serves the function`, async () => {
+      await writeArchive(home.source, 'served.tar', files);
+      const run = await buildFunction('served-' + base.replace(/\W/g, '-'), {
+        BASE_IMAGE: base,
+        ARCHIVE: 'served.tar',
+      });
+      assert.match(conditionOf(run), /^True Succeeded/);
+      const { OCIv1 } = JSON.parse(await buildah('inspect', '--type', 'image', image)) as {
+        OCIv1: { config: { Entrypoint: string[] } };
+      };
+      const container = await buildah('from', image);
+      const port = await freePort();
+      const env = [
+        `PORT=${port}`,
+        'HOST=127.0.0.1',
+        `_HANDLER=${handler}`,
+        'KNIT_RUNTIME_API_PORT=0',
+      ];
+      const server = execa(
+        'buildah',
+        [
+          'run',
+          ...env.flatMap((each) => ['--env', each]),
+          container,
+          '--',
+          ...OCIv1.config.Entrypoint,
+        ],
+        { env: buildahEnv(), reject: false, all: true, detached: true },
+      );
+      try {
+        const answer = await untilAnswered(`http://127.0.0.1:${port}/_knit/invoke`);
+        assert.equal(answer.status, 200);
+        assert.equal(answer.headers.get('x-amz-function-error'), null, await answer.text());
+      } finally {
+        process.kill(-(server.pid ?? 0), 'SIGTERM');
+        await server;
+        await buildah('rm', container);
+      }
+    });
 
   it('leaves no working container and no scratch files behind', async () => {
     await buildFunction('tidy');
@@ -261,6 +353,37 @@ describe('Builds with buildah', function () {
       await home.start();
       await home.until('restarted', ({ status }) => status?.steps?.[0]?.running !== undefined);
       await home.client.delete(taskRunKind, { namespace, name: 'restarted' });
+    });
+  });
+
+  describe('after control was killed', () => {
+    it('ends the build processes that it left, and no others', async () => {
+      await home.stop();
+      const sleeper = (): ChildProcess =>
+        spawn('sleep', ['300'], { detached: true, stdio: 'ignore' });
+      const [left, other] = [sleeper(), sleeper()];
+      const startOf = async (pid: number | undefined): Promise<string> => {
+        const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+        return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? '';
+      };
+      const { processes } = makeBuildPaths(home.home);
+      await writeFile(join(processes, String(left.pid)), await startOf(left.pid));
+      // The number was given to another process since: its start time differs.
+      await writeFile(join(processes, String(other.pid)), '1');
+      const ended = once(left, 'exit');
+      await home.start();
+      await ended;
+      assert.equal(other.exitCode ?? other.signalCode, null);
+      other.kill();
+      assert.deepEqual(await readdir(processes), []);
+    });
+
+    it('removes the working containers that it left before it builds', async () => {
+      await home.stop();
+      await buildah('from', 'scratch');
+      await home.start();
+      await buildFunction('after-crash');
+      assert.equal(await buildah('containers', '--quiet'), '');
     });
   });
 });

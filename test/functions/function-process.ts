@@ -93,7 +93,7 @@ export class FunctionProcess {
       this.port = port;
       const deadlineMs = Date.now() + startTimeoutMs;
       while (this.exitCode === undefined && Date.now() < deadlineMs) {
-        const isUp = await this.send({ path: '/', method: 'OPTIONS' }).then(
+        const isUp = await this.send({ path: '/_knit/health' }).then(
           () => true,
           () => false,
         );

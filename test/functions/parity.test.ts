@@ -367,6 +367,12 @@ for (const [name, options] of Object.entries(servers))
       });
     });
 
+    it('answers the health path without calling the handler', async () => {
+      const headers = { wish: 'throw' };
+      assert.equal((await process.send({ path: '/_knit/health', headers })).status, 204);
+      assert.doesNotMatch(process.output, /as wished/);
+    });
+
     describe('invoked directly', () => {
       it('answers with the result', async () => {
         assert.deepEqual((await process.invoke({ a: [1, 'ü'] })).json, { a: [1, 'ü'] });

@@ -21,6 +21,8 @@ import { describeError } from './runtime-error.mjs';
 
 const invokePath = '/_knit/invoke';
 const eventPrefix = '/_knit/event/';
+/** Answers without calling the handler: for who wants to know whether the server is up. */
+const healthPath = '/_knit/health';
 
 /** @returns `{onRequest, drain, onIdle}`: the listener, and what shutting down needs. */
 export function makeRouter({ adapter, config }) {
@@ -50,6 +52,10 @@ export function makeRouter({ adapter, config }) {
 
 async function route(req, res, { adapter, config }) {
   const path = req.url.split('?', 1)[0];
+  if (path === healthPath) {
+    res.writeHead(204).end();
+    return;
+  }
   const isInternal = path === invokePath || path.startsWith(eventPrefix);
   if (adapter.onRawRequest) {
     // A plain HTTP handler gets what Knative would send it: the same request at its root.

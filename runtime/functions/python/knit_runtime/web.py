@@ -21,6 +21,8 @@ BODY_BYTES_MAX = 64 * 1024 * 1024
 KEEP_ALIVE_SECONDS = 620
 INVOKE_PATH = "/_knit/invoke"
 EVENT_PREFIX = "/_knit/event/"
+# Answers without calling the handler: for who wants to know whether the server is up.
+HEALTH_PATH = "/_knit/health"
 
 
 class _BodyError(Exception):
@@ -192,7 +194,9 @@ def _make_handler(function, state):
                 sys.stdout.flush()
 
         def _route(self, record, call):
-            if record.path == INVOKE_PATH:
+            if record.path == HEALTH_PATH:
+                self._send(204, [], b"")
+            elif record.path == INVOKE_PATH:
                 self._invoke(record, call)
             elif record.path.startswith(EVENT_PREFIX):
                 self._deliver(record, call, record.path[len(EVENT_PREFIX) :])
