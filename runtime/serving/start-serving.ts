@@ -15,7 +15,14 @@ import { makeRevisionController } from './revision/controller.ts';
 import { makeRouteController } from './route/controller.ts';
 import { makeServiceController } from './service/controller.ts';
 import type { ServingConfig } from './serving-config.ts';
-import { defaultGarbageCollection, defaultProgressDeadlineSeconds } from './serving-config.ts';
+import {
+  defaultGarbageCollection,
+  defaultProgressDeadlineSeconds,
+  deploymentConfigName,
+  garbageCollectionConfigName,
+  parseGarbageCollection,
+  parseProgressDeadlineSeconds,
+} from './serving-config.ts';
 
 export interface ServingOptions {
   /** Domain of public hosts, e.g. `localhost`. */
@@ -50,9 +57,8 @@ export async function startServing(
   };
   const configMaps = context.informers.informer(configMapKind, { namespace: systemNamespace });
   configMaps.onChange(({ type, object }) => {
-    if (object.metadata.name !== autoscalerConfigName) return;
     const data = type === 'deleted' ? undefined : object.data;
-    config.current = { ...config.current, autoscaler: parseAutoscalerConfig(data).config };
+    config.current = { ...config.current, ...configFrom(object.metadata.name, data) };
   });
   const controllers = [
     makeServiceController(context),
@@ -74,4 +80,21 @@ export async function startServing(
       await running;
     },
   };
+}
+
+/** The part of the configuration that a ConfigMap governs. */
+function configFrom(
+  name: string,
+  data: Readonly<Record<string, string>> | undefined,
+): Partial<ServingConfig> {
+  switch (name) {
+    case autoscalerConfigName:
+      return { autoscaler: parseAutoscalerConfig(data).config };
+    case garbageCollectionConfigName:
+      return { garbageCollection: parseGarbageCollection(data) };
+    case deploymentConfigName:
+      return { progressDeadlineSeconds: parseProgressDeadlineSeconds(data) };
+    default:
+      return {};
+  }
 }

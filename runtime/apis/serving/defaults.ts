@@ -1,12 +1,14 @@
 /**
- * Defaulting of Serving's kinds, and the part of ConfigMap `config-defaults` that it needs. Returns
- * new objects. `creator` and `lastModifier` are stamped here too, as Knative's webhook does.
+ * Defaulting of Serving's kinds. Returns new objects; what has the wrong shape is left for validation
+ * to refuse. `creator` and `lastModifier` are stamped here too, as Knative's webhook does.
  * Source: knative.dev/serving pkg/apis/serving/v1/*_defaults.go, pkg/apis/config/defaults.go.
  */
 import { isDeepStrictEqual } from 'node:util';
 import type { Container, Probe } from '../core/types.ts';
 import type { AdmissionContext } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
+import type { ServingDefaults } from './config-defaults.ts';
+import { defaultServingDefaults } from './config-defaults.ts';
 import { creatorAnnotationKey, lastModifierAnnotationKey } from './labels.ts';
 import type {
   Configuration,
@@ -18,30 +20,22 @@ import type {
   TrafficTarget,
 } from './types.ts';
 
-export interface ServingDefaults {
-  readonly timeoutSeconds: number;
-  readonly timeoutSecondsMax: number;
-  readonly containerConcurrency: number;
-  readonly containerConcurrencyMax: number;
-}
-
-export const defaultServingDefaults: ServingDefaults = {
-  timeoutSeconds: 300,
-  timeoutSecondsMax: 600,
-  containerConcurrency: 0,
-  containerConcurrencyMax: 1_000,
-};
-
 export const defaultContainerName = 'user-container';
 export const defaultInitContainerName = 'init-container';
 export const defaultPort = 8080;
 
-export function applyServiceDefaults(service: Service, context?: AdmissionContext): Service {
+export function applyServiceDefaults(
+  service: Service,
+  context?: AdmissionContext,
+  defaults: ServingDefaults = defaultServingDefaults,
+): Service {
   const old = context?.old as Service | undefined;
+  const given = (service.spec as Service['spec'] | undefined) ?? {};
+  const { template, traffic } = given as Partial<Service['spec']>;
   const spec = {
-    ...service.spec,
-    template: defaultTemplate(service.spec.template, old?.spec.template),
-    traffic: defaultServiceTraffic(service.spec.traffic),
+    ...given,
+    template: defaultTemplate(template, old?.spec.template, defaults),
+    traffic: defaultServiceTraffic(traffic),
   };
   return stampUsers({ ...service, spec }, context);
 }
@@ -49,28 +43,35 @@ export function applyServiceDefaults(service: Service, context?: AdmissionContex
 export function applyConfigurationDefaults(
   configuration: Configuration,
   context?: AdmissionContext,
+  defaults: ServingDefaults = defaultServingDefaults,
 ): Configuration {
   const old = context?.old as Configuration | undefined;
-  const template = defaultTemplate(configuration.spec.template, old?.spec.template);
+  const given = configuration.spec as Configuration['spec'] | undefined;
+  const template = defaultTemplate(given?.template, old?.spec.template, defaults);
   return stampUsers({ ...configuration, spec: { ...configuration.spec, template } }, context);
 }
 
 /** A Route gets no traffic of its own; only a Service has one to assume. */
 export function applyRouteDefaults(route: Route, context?: AdmissionContext): Route {
-  if (!route.spec?.traffic) return stampUsers(route, context);
+  if (!Array.isArray(route.spec?.traffic)) return stampUsers(route, context);
   const traffic = route.spec.traffic.map(defaultTarget);
   return stampUsers({ ...route, spec: { ...route.spec, traffic } }, context);
 }
 
 /** A Revision is defaulted once: its spec never changes afterwards. */
-export function applyRevisionDefaults(revision: Revision, context?: AdmissionContext): Revision {
+export function applyRevisionDefaults(
+  revision: Revision,
+  context?: AdmissionContext,
+  defaults: ServingDefaults = defaultServingDefaults,
+): Revision {
   if (context?.operation === 'UPDATE') return revision;
-  return { ...revision, spec: defaultRevisionSpec(revision.spec) };
+  return { ...revision, spec: defaultRevisionSpec(revision.spec, defaults) };
 }
 
 function defaultTemplate(
   template: RevisionTemplateSpec | undefined,
   old: RevisionTemplateSpec | undefined,
+  defaults: ServingDefaults,
 ): RevisionTemplateSpec {
   const given = template ?? { spec: { containers: [] } };
   // A template that keeps its explicit name must stay byte-equal: new defaults of a newer version
@@ -78,7 +79,7 @@ function defaultTemplate(
   const isSameNamed =
     given.metadata?.name !== undefined && old?.metadata?.name === given.metadata.name;
   if (isSameNamed && isDeepStrictEqual(given, old)) return given;
-  return { ...given, spec: defaultRevisionSpec(given.spec) };
+  return { ...given, spec: defaultRevisionSpec(given.spec, defaults) };
 }
 
 /** Fills in what a revision's spec leaves out. */
@@ -88,6 +89,7 @@ export function defaultRevisionSpec(
 ): RevisionSpec {
   const spec = given ?? { containers: [] };
   const containers = spec.containers ?? [];
+  if (!isObjectList(containers) || !isObjectList(spec.initContainers ?? [])) return spec;
   const serving = servingContainerIndex(containers);
   const nameOf = nameGenerator(containers, defaultContainerName);
   const result: RevisionSpec = {
@@ -108,6 +110,9 @@ export function defaultRevisionSpec(
   }
   return result;
 }
+
+const isObjectList = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null);
 
 /** The container that requests go to: the only one, or the one with ports; -1 when it is not told. */
 export function servingContainerIndex(containers: readonly Container[]): number {
@@ -161,6 +166,7 @@ function nameGenerator(containers: readonly Container[], base: string): () => st
 }
 
 function defaultServiceTraffic(traffic: readonly TrafficTarget[] | undefined): TrafficTarget[] {
+  if (traffic !== undefined && !isObjectList(traffic)) return traffic as TrafficTarget[];
   if (!traffic || traffic.length === 0) return [{ latestRevision: true, percent: 100 }];
   return traffic.map(defaultTarget);
 }

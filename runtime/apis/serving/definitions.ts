@@ -1,19 +1,21 @@
 /**
  * What the API server needs to know of serving.knative.dev: columns, defaulting, validation and what
- * may not change. Rules that read a ConfigMap use its defaults here.
+ * may not change. Rules that depend on ConfigMaps read them through an argument.
  * Source: knative.dev/serving pkg/apis/serving/v1/{service,configuration,route,revision}_validation.go.
  */
 import { isDeepStrictEqual } from 'node:util';
+import type { AutoscalerConfig } from '../autoscaling/config.ts';
 import { defaultAutoscalerConfig } from '../autoscaling/config.ts';
 import type { FieldError } from '../meta/field-error.ts';
 import type { AdmissionContext, KindDefinition, PrinterColumn } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
+import type { ServingDefaults } from './config-defaults.ts';
+import { defaultServingDefaults } from './config-defaults.ts';
 import {
   applyConfigurationDefaults,
   applyRevisionDefaults,
   applyRouteDefaults,
   applyServiceDefaults,
-  defaultServingDefaults,
 } from './defaults.ts';
 import {
   configurationGenerationLabelKey,
@@ -31,13 +33,25 @@ import {
 import { validateRevisionSpec } from './validate-revision-spec.ts';
 import { validateTraffic } from './validate-traffic.ts';
 
+/** What admission takes from the ConfigMaps `config-defaults` and `config-autoscaler`. */
+export interface ServingAdmissionConfig {
+  readonly defaults: ServingDefaults;
+  readonly autoscaler: AutoscalerConfig;
+}
+
+export const defaultServingAdmissionConfig: ServingAdmissionConfig = {
+  defaults: defaultServingDefaults,
+  autoscaler: defaultAutoscalerConfig,
+};
+
 export function validateService(
   service: Service,
   context: AdmissionContext,
+  config: ServingAdmissionConfig = defaultServingAdmissionConfig,
 ): readonly FieldError[] {
   return [
     ...validateObjectMetadata(service, context),
-    ...validateTemplate(service, context),
+    ...validateTemplate(service, context, config),
     ...validateTraffic(service.spec.traffic, 'Service'),
   ];
 }
@@ -45,11 +59,12 @@ export function validateService(
 export function validateConfiguration(
   configuration: Configuration,
   context: AdmissionContext,
+  config: ServingAdmissionConfig = defaultServingAdmissionConfig,
 ): readonly FieldError[] {
   return [
     ...validateObjectMetadata(configuration, context),
     ...validateOwnerLabel(configuration, 'Service', serviceLabelKey),
-    ...validateTemplate(configuration, context),
+    ...validateTemplate(configuration, context, config),
   ];
 }
 
@@ -65,17 +80,18 @@ export function validateRoute(route: Route, context: AdmissionContext): readonly
 export function validateRevision(
   revision: Revision,
   context: AdmissionContext,
+  config: ServingAdmissionConfig = defaultServingAdmissionConfig,
 ): readonly FieldError[] {
   const errors = [
     ...validateOwnerLabel(revision, 'Configuration', configurationLabelKey),
     ...validateRevisionAnnotations(
       revision.metadata.annotations,
-      defaultAutoscalerConfig,
+      config.autoscaler,
       'metadata.annotations',
     ),
   ];
   if (!context.old)
-    return [...errors, ...validateRevisionSpec(revision.spec, defaultServingDefaults, 'spec')];
+    return [...errors, ...validateRevisionSpec(revision.spec, config.defaults, 'spec')];
   const old = (context.old as Revision).spec;
   if (!isDeepStrictEqual(old, revision.spec))
     errors.push({
@@ -89,11 +105,12 @@ export function validateRevision(
 function validateTemplate(
   object: KubeObject & { spec: { template: RevisionTemplateSpec } },
   context: AdmissionContext,
+  config: ServingAdmissionConfig,
 ): readonly FieldError[] {
   const { template } = object.spec;
   const errors = [
-    ...validateTemplateMetadata(template, object, { autoscaler: defaultAutoscalerConfig, context }),
-    ...validateRevisionSpec(template.spec, defaultServingDefaults, 'spec.template.spec'),
+    ...validateTemplateMetadata(template, object, { autoscaler: config.autoscaler, context }),
+    ...validateRevisionSpec(template.spec, config.defaults, 'spec.template.spec'),
   ];
   const old = (context.old as typeof object | undefined)?.spec.template;
   const name = template.metadata?.name;
@@ -134,57 +151,68 @@ const labelPath = (key: string): string => `.metadata.labels['${key.replaceAll('
 
 const categories = ['all', 'knative', 'serving'];
 
-const serviceDefinition: KindDefinition<Service> = {
-  ...serviceKind,
-  singular: 'service',
-  shortNames: ['kservice', 'ksvc'],
-  categories,
-  hasStatus: true,
-  columns: [url, ...latest, ...ready],
-  applyDefaults: applyServiceDefaults,
-  validate: validateService,
-};
-const configurationDefinition: KindDefinition<Configuration> = {
-  ...configurationKind,
-  singular: 'configuration',
-  shortNames: ['config', 'cfg'],
-  categories,
-  hasStatus: true,
-  columns: [...latest, ...ready],
-  applyDefaults: applyConfigurationDefaults,
-  validate: validateConfiguration,
-};
-const routeDefinition: KindDefinition<Route> = {
-  ...routeKind,
-  singular: 'route',
-  shortNames: ['rt'],
-  categories,
-  hasStatus: true,
-  columns: [url, ...ready],
-  applyDefaults: applyRouteDefaults,
-  validate: validateRoute,
-};
-const revisionDefinition: KindDefinition<Revision> = {
-  ...revisionKind,
-  singular: 'revision',
-  shortNames: ['rev'],
-  categories,
-  hasStatus: true,
-  columns: [
-    { name: 'Config Name', type: 'string', jsonPath: labelPath(configurationLabelKey) },
-    { name: 'Generation', type: 'string', jsonPath: labelPath(configurationGenerationLabelKey) },
-    ...ready,
-    { name: 'Actual Replicas', type: 'integer', jsonPath: '.status.actualReplicas' },
-    { name: 'Desired Replicas', type: 'integer', jsonPath: '.status.desiredReplicas' },
-  ],
-  applyDefaults: applyRevisionDefaults,
-  validate: validateRevision,
-};
+/**
+ * The definitions under a configuration that may change while they are in use: `config` is asked at
+ * each write. The API server calls each definition's functions with objects of its own kind only.
+ */
+export function makeServingDefinitions(
+  config: () => ServingAdmissionConfig,
+): readonly KindDefinition[] {
+  const serviceDefinition: KindDefinition<Service> = {
+    ...serviceKind,
+    singular: 'service',
+    shortNames: ['kservice', 'ksvc'],
+    categories,
+    hasStatus: true,
+    columns: [url, ...latest, ...ready],
+    applyDefaults: (object, context) => applyServiceDefaults(object, context, config().defaults),
+    validate: (object, context) => validateService(object, context, config()),
+  };
+  const configurationDefinition: KindDefinition<Configuration> = {
+    ...configurationKind,
+    singular: 'configuration',
+    shortNames: ['config', 'cfg'],
+    categories,
+    hasStatus: true,
+    columns: [...latest, ...ready],
+    applyDefaults: (object, context) =>
+      applyConfigurationDefaults(object, context, config().defaults),
+    validate: (object, context) => validateConfiguration(object, context, config()),
+  };
+  const routeDefinition: KindDefinition<Route> = {
+    ...routeKind,
+    singular: 'route',
+    shortNames: ['rt'],
+    categories,
+    hasStatus: true,
+    columns: [url, ...ready],
+    applyDefaults: applyRouteDefaults,
+    validate: validateRoute,
+  };
+  const revisionDefinition: KindDefinition<Revision> = {
+    ...revisionKind,
+    singular: 'revision',
+    shortNames: ['rev'],
+    categories,
+    hasStatus: true,
+    columns: [
+      { name: 'Config Name', type: 'string', jsonPath: labelPath(configurationLabelKey) },
+      { name: 'Generation', type: 'string', jsonPath: labelPath(configurationGenerationLabelKey) },
+      ...ready,
+      { name: 'Actual Replicas', type: 'integer', jsonPath: '.status.actualReplicas' },
+      { name: 'Desired Replicas', type: 'integer', jsonPath: '.status.desiredReplicas' },
+    ],
+    applyDefaults: (object, context) => applyRevisionDefaults(object, context, config().defaults),
+    validate: (object, context) => validateRevision(object, context, config()),
+  };
 
-/** The API server calls each definition's functions with objects of its own kind only. */
-export const servingDefinitions: readonly KindDefinition[] = [
-  serviceDefinition,
-  configurationDefinition,
-  routeDefinition,
-  revisionDefinition,
-] as unknown as readonly KindDefinition[];
+  return [
+    serviceDefinition,
+    configurationDefinition,
+    routeDefinition,
+    revisionDefinition,
+  ] as unknown as readonly KindDefinition[];
+}
+
+/** The definitions under Knative's own defaults. */
+export const servingDefinitions = makeServingDefinitions(() => defaultServingAdmissionConfig);

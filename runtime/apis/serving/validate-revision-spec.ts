@@ -5,9 +5,9 @@
  */
 import type { Container, Volume } from '../core/types.ts';
 import type { FieldError } from '../meta/field-error.ts';
-import { disallowedField, missingField, outOfBounds } from '../meta/field-error.ts';
+import { disallowedField, invalidValue, missingField, outOfBounds } from '../meta/field-error.ts';
+import type { ServingDefaults } from './config-defaults.ts';
 import { servingContainerIndex } from './defaults.ts';
-import type { ServingDefaults } from './defaults.ts';
 import type { RevisionSpec } from './types.ts';
 import { validateContainer } from './validate-container.ts';
 
@@ -45,6 +45,11 @@ export function validateRevisionSpec(
   path: string,
 ): readonly FieldError[] {
   if (!spec) return [missingField(path)];
+  for (const field of ['containers', 'initContainers', 'volumes'] as const)
+    if (spec[field] !== undefined && !isObjectList(spec[field]))
+      return [
+        invalidValue(JSON.stringify(spec[field]), `${path}.${field}`, 'must be a list of objects'),
+      ];
   const errors: FieldError[] = [];
   const disallowed = Object.keys(spec).filter((field) => !allowedFields.has(field));
   if (disallowed.length > 0)
@@ -91,10 +96,15 @@ function validateNumbers(
     errors.push(
       outOfBounds(containerConcurrency, 0, containerConcurrencyMax, `${path}.containerConcurrency`),
     );
+  else if (containerConcurrency === 0 && !defaults.allowContainerConcurrencyZero)
+    errors.push(outOfBounds(0, 1, containerConcurrencyMax, `${path}.containerConcurrency`));
   if (!isWithin(timeoutSeconds, timeoutSecondsMax))
     errors.push(outOfBounds(timeoutSeconds, 0, timeoutSecondsMax, `${path}.timeoutSeconds`));
   return errors;
 }
+
+const isObjectList = (value: unknown): boolean =>
+  Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null);
 
 const isWithin = (value: number, max: number): boolean =>
   Number.isInteger(value) && value >= 0 && value <= max;

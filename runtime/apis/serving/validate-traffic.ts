@@ -12,6 +12,9 @@ export function validateTraffic(
   traffic: readonly TrafficTarget[] | undefined,
   owner: 'Service' | 'Route',
 ): readonly FieldError[] {
+  const isList = traffic === undefined || Array.isArray(traffic);
+  if (!isList || traffic?.some((target) => typeof target !== 'object' || target === null))
+    return [invalidValue(JSON.stringify(traffic), path, 'must be a list of objects')];
   const errors: FieldError[] = [];
   const firstIndexByTag = new Map<string, number>();
   let sum = 0;

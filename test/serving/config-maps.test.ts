@@ -1,0 +1,125 @@
+/** What the ConfigMaps of knative-serving change. */
+import assert from 'node:assert/strict';
+import {
+  defaultAutoscalerConfig,
+  parseAutoscalerConfig,
+} from '../../runtime/apis/autoscaling/config.ts';
+import type { AdmissionContext } from '../../runtime/apis/meta/kind-definition.ts';
+import type { KubeObject } from '../../runtime/apis/meta/object.ts';
+import {
+  defaultServingDefaults,
+  parseServingDefaults,
+} from '../../runtime/apis/serving/config-defaults.ts';
+import { makeServingDefinitions } from '../../runtime/apis/serving/definitions.ts';
+import type { Service } from '../../runtime/apis/serving/types.ts';
+import {
+  defaultGarbageCollection,
+  parseGarbageCollection,
+  parseProgressDeadlineSeconds,
+} from '../../runtime/serving/serving-config.ts';
+import { makeService } from './world.ts';
+
+const context: AdmissionContext = { operation: 'CREATE', userName: 'ada', nowMs: 0 };
+
+describe('config-autoscaler', () => {
+  it('is Knative defaults when it is absent or empty', () => {
+    assert.deepEqual(parseAutoscalerConfig(undefined).config, defaultAutoscalerConfig);
+    assert.deepEqual(parseAutoscalerConfig({ _example: 'x' }), {
+      config: defaultAutoscalerConfig,
+      errors: [],
+    });
+  });
+  it('reads percentages as percentages, and values up to 1 as a share', () => {
+    const ratio = (text: string): number =>
+      parseAutoscalerConfig({ 'container-concurrency-target-percentage': text }).config
+        .concurrencyTargetRatio;
+    assert.deepEqual([ratio('50'), ratio('0.5')], [0.5, 0.5]);
+  });
+  it('reports every bad key in one go, and keeps its default', () => {
+    const { config, errors } = parseAutoscalerConfig({
+      'stable-window': '5s',
+      'max-scale-up-rate': '1',
+      'initial-scale': '0',
+      'min-scale': '3',
+    });
+    assert.equal(config.stableWindowMs, 60_000);
+    assert.equal(config.minScale, 3);
+    assert.deepEqual(errors, [
+      'stable-window = 5s, must be whole seconds in [6s, 1h]',
+      'max-scale-up-rate = 1, must be more than 1',
+      'initial-scale = 0, needs allow-zero-initial-scale',
+    ]);
+  });
+});
+
+describe('config-defaults', () => {
+  it('changes what a Service gets that asks for nothing, and how much it may ask for', () => {
+    const { defaults, errors } = parseServingDefaults({
+      'revision-timeout-seconds': '20',
+      'max-revision-timeout-seconds': '30',
+      'container-concurrency': '5',
+    });
+    assert.deepEqual(errors, []);
+    const [definition] = makeServingDefinitions(() => ({
+      defaults,
+      autoscaler: defaultAutoscalerConfig,
+    }));
+    const admit = (service: Service): string[] =>
+      (definition?.validate?.(service, context) ?? []).map(({ message }) => message);
+    const made = definition?.applyDefaults?.(makeService('hello'), context) as Service;
+    assert.equal(made.spec.template.spec.timeoutSeconds, 20);
+    assert.equal(made.spec.template.spec.containerConcurrency, 5);
+    assert.deepEqual(admit(made), []);
+    const long = { ...made.spec.template.spec, timeoutSeconds: 31 };
+    const asked = { ...made, spec: { ...made.spec, template: { spec: long } } };
+    assert.deepEqual(admit(asked), ['expected 0 <= 31 <= 30']);
+  });
+  it('is not taken when its default exceeds its maximum', () => {
+    const { defaults, errors } = parseServingDefaults({ 'revision-timeout-seconds': '700' });
+    assert.deepEqual(defaults, defaultServingDefaults);
+    assert.equal(errors.length, 1);
+  });
+});
+
+describe('config-gc and config-deployment', () => {
+  it('read durations, counts and "disabled"', () => {
+    const config = parseGarbageCollection({
+      'min-non-active-revisions': '0',
+      'max-non-active-revisions': 'disabled',
+      'retain-since-create-time': '1h30m',
+      'retain-since-last-active-time': 'soon',
+    });
+    assert.deepEqual(config, {
+      minNonActive: 0,
+      maxNonActive: undefined,
+      retainSinceCreateMs: 5_400_000,
+      retainSinceLastActiveMs: defaultGarbageCollection.retainSinceLastActiveMs,
+    });
+    assert.equal(parseProgressDeadlineSeconds({ 'progress-deadline': '2m' }), 120);
+    assert.equal(parseProgressDeadlineSeconds({ 'progress-deadline': '1500ms' }), 600);
+  });
+});
+
+describe('admission of what has the wrong shape', () => {
+  const [definition] = makeServingDefinitions(() => ({
+    defaults: defaultServingDefaults,
+    autoscaler: defaultAutoscalerConfig,
+  }));
+  const refuse = (spec: unknown): string[] => {
+    const object = { ...makeService('hello'), spec } as KubeObject;
+    const made = definition?.applyDefaults?.(object, context) ?? object;
+    return (definition?.validate?.(made, context) ?? []).flatMap(({ paths }) => [...paths]);
+  };
+
+  it('is a field error and not a crash', () => {
+    assert.deepEqual(refuse(undefined), ['spec.template.spec.containers']);
+    assert.deepEqual(refuse({ template: { spec: { containers: 'x' } } }), [
+      'spec.template.spec.containers',
+    ]);
+    assert.deepEqual(refuse({ template: { spec: { containers: [null] } } }), [
+      'spec.template.spec.containers',
+    ]);
+    const template = makeService('hello').spec.template;
+    assert.deepEqual(refuse({ template, traffic: [7] }), ['spec.traffic']);
+  });
+});
