@@ -6,6 +6,7 @@
 import { Agent, buildConnector, request } from 'undici';
 import type { CloudEvent } from '../cloudevents/cloud-event.ts';
 import { encodeBinary, encodeStructured } from '../cloudevents/http-binding.ts';
+import type { Clock } from '../std/clock.ts';
 
 export interface HostPort {
   readonly host: string;
@@ -35,10 +36,19 @@ export const HEADER_BYTES_MAX = 64 * 1024;
 /** An answer is at most as large as an event may be; a larger one is a failure. */
 const ANSWER_BYTES_MAX = 8 * 1024 * 1024;
 
+export interface EventSenderOptions {
+  readonly clock: Clock;
+  /** Where hosts of the cluster's domain are dialled; undefined = by DNS. */
+  readonly clusterLocalGateway?: HostPort | undefined;
+}
+
 export class EventSender {
   private readonly agent: Agent;
 
-  constructor(options: { readonly clusterLocalGateway?: HostPort | undefined } = {}) {
+  private readonly clock: Clock;
+
+  constructor(options: EventSenderOptions) {
+    this.clock = options.clock;
     const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS });
     const gateway = options.clusterLocalGateway;
     this.agent = new Agent({
@@ -55,15 +65,24 @@ export class EventSender {
   /** Never rejects: without an answer the status is undefined. Redirects are not followed. */
   async send(url: string, event: CloudEvent, options: SendOptions): Promise<SendResult> {
     const message = options.format === 'json' ? encodeStructured(event) : encodeBinary(event);
-    const timeout = AbortSignal.timeout(options.timeoutMs);
-    const signal = options.signal ? AbortSignal.any([timeout, options.signal]) : timeout;
+    // Timer and listener end with the attempt: AbortSignal.timeout and .any would keep both for the
+    // whole time-out, ten minutes of events.
+    const attempt = new AbortController();
+    let isTimedOut = false;
+    const cancelTimer = this.clock.after(options.timeoutMs, () => {
+      isTimedOut = true;
+      attempt.abort();
+    });
+    const giveUp = (): void => attempt.abort();
+    options.signal?.addEventListener('abort', giveUp, { once: true });
+    if (options.signal?.aborted) attempt.abort();
     try {
       const answer = await request(url, {
         method: 'POST',
         dispatcher: this.agent,
         headers: { ...options.headers, ...message.headers },
         body: message.body ?? '',
-        signal,
+        signal: attempt.signal,
         // The signal bounds the whole attempt.
         headersTimeout: 0,
         bodyTimeout: 0,
@@ -71,10 +90,13 @@ export class EventSender {
       const body = await readBounded(answer.body);
       return { status: answer.statusCode, headers: answer.headers, body };
     } catch (error) {
-      const reason = timeout.aborted
+      const reason = isTimedOut
         ? `no answer within ${options.timeoutMs} ms`
         : `no answer: ${describe(error)}`;
       return { status: undefined, headers: {}, body: Buffer.from(reason) };
+    } finally {
+      cancelTimer();
+      options.signal?.removeEventListener('abort', giveUp);
     }
   }
 

@@ -8,6 +8,7 @@ import { createServer } from 'node:http';
 import { InvalidCloudEvent } from '../cloudevents/cloud-event.ts';
 import { decodeHttpEvent } from '../cloudevents/http-binding.ts';
 import { serializeJsonEvent } from '../cloudevents/json-format.ts';
+import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { BrokerRuntime } from './broker-runtime.ts';
 import { LogBusy, LogFull } from './event-log.ts';
@@ -19,8 +20,10 @@ import { decodeStoredEvent } from './stored-event.ts';
 const EVENT_BYTES_MAX = 8 * 1024 * 1024;
 /** A client that sends slower than this is cut off, as by Knative's receivers (10 s), with room for large bodies. */
 const REQUEST_TIMEOUT_MS = 30_000;
-/** Longer than the gateway's own, so that it never finds a connection closed that it is about to use. */
+/** Longer than clients usually keep idle connections, so that they close first and never find one closed that they are about to use. */
 const KEEP_ALIVE_MS = 75_000;
+/** Requests that are still open so long after the stop are cut off. */
+const CLOSE_MS_MAX = 2_000;
 /** Seconds: a full disk does not empty itself at once, a busy one does. */
 const RETRY_AFTER_FULL = '10';
 const RETRY_AFTER_BUSY = '1';
@@ -29,6 +32,7 @@ const FOLLOWERS_MAX = 64;
 
 export interface IngressOptions {
   readonly find: (namespace: string, name: string) => BrokerRuntime | undefined;
+  readonly clock: Clock;
   readonly logger: Logger;
 }
 
@@ -60,9 +64,9 @@ export class IngressServer {
     const closed = new Promise((resolve) => this.server.close(resolve));
     this.server.closeIdleConnections();
     // What is being written is acknowledged; who keeps a request open any longer is cut off.
-    const timer = setTimeout(() => this.server.closeAllConnections(), 2_000);
+    const cancel = this.options.clock.after(CLOSE_MS_MAX, () => this.server.closeAllConnections());
     await closed;
-    clearTimeout(timer);
+    cancel();
   }
 
   private async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {

@@ -30,11 +30,12 @@ export async function startBroker(
 ): Promise<BrokerHandle> {
   const { dataDir, listen, clusterLocalGateway } = options;
   const logger = context.logger.child({ room: 'broker' });
-  const sender = new EventSender({ clusterLocalGateway });
+  const sender = new EventSender({ clock: context.clock, clusterLocalGateway });
   const registry = new BrokerRegistry({ context: { ...context, logger }, dataDir, sender });
   await registry.start();
   const ingress = new IngressServer({
     find: (namespace, name) => registry.find(namespace, name),
+    clock: context.clock,
     logger,
   });
   await new Promise<void>((resolve, reject) => {

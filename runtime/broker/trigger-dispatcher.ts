@@ -4,6 +4,7 @@
  * not kept: a failing event waits while later ones go on. An event is settled only when it was
  * delivered, dead-lettered, or given up with a log line; until then a crash delivers it again.
  */
+import { setMaxListeners } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { EventPredicate } from '../cloudevents/attribute-filter.ts';
 import type { CloudEvent } from '../cloudevents/cloud-event.ts';
@@ -66,6 +67,7 @@ export class TriggerDispatcher {
 
   constructor(options: TriggerDispatcherOptions) {
     this.options = options;
+    setMaxListeners(0, this.stopping.signal); // One for each request in flight.
     this.readPosition = options.cursor.floor;
     this.unsubscribe = options.log.onAppend(() => this.wake());
     for (const [sequence, { dueMs }] of options.cursor.openStates) this.wait(sequence, dueMs);

@@ -39,7 +39,7 @@ export async function startSources(
   const { clock, random, logger } = context;
   const stopping = new AbortController();
   const signal = AbortSignal.any([context.signal, stopping.signal]);
-  const sender = new EventSender(options);
+  const sender = new EventSender({ clock, ...options });
   const adapter = new PingAdapter({ clock, random, logger, sender });
   const controller = makePingSourceController(context, adapter);
   const running = (async () => {
