@@ -4,7 +4,15 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { PersistentVolume, PersistentVolumeClaim } from '../../runtime/apis/core/types.ts';
-import { persistentVolumeClaimKind, persistentVolumeKind } from '../../runtime/apis/core/types.ts';
+import {
+  namespaceKind,
+  persistentVolumeClaimKind,
+  persistentVolumeKind,
+} from '../../runtime/apis/core/types.ts';
+import { coreDefinitions } from '../../runtime/apis/core/definitions.ts';
+import { tektonDefinitions } from '../../runtime/apis/tekton/definitions.ts';
+import { startApiServer } from '../../runtime/apiserver/start-api-server.ts';
+import type { ApiServer } from '../../runtime/apiserver/start-api-server.ts';
 import { taskRunKind } from '../../runtime/apis/tekton/types.ts';
 import type { TaskRun } from '../../runtime/apis/tekton/types.ts';
 import { isDone } from '../../runtime/build/plan-task-run.ts';
@@ -14,7 +22,6 @@ import { KubeClient } from '../../runtime/kube/client.ts';
 import { InformerFactory } from '../../runtime/kube/informer.ts';
 import { systemClock } from '../../runtime/std/clock.ts';
 import { silentLogger } from '../../runtime/std/logger.ts';
-import { MemoryTransport } from './memory-transport.ts';
 
 export const functionsRoot = fileURLToPath(new URL('../../runtime/functions', import.meta.url));
 export const namespace = 'shop-dev';
@@ -28,16 +35,31 @@ export class BuildHome {
   private abort = new AbortController();
   private handle: BuildHandle | undefined;
 
-  private constructor(home: string, mode: 'buildah' | 'bundle') {
+  private readonly api: ApiServer;
+
+  private constructor(home: string, mode: 'buildah' | 'bundle', api: ApiServer) {
     this.home = home;
     this.mode = mode;
     this.source = join(home, 'volumes', 'v1');
-    this.client = new KubeClient(new MemoryTransport());
+    this.api = api;
+    this.client = new KubeClient(api.transport);
   }
 
   static async create(mode: 'buildah' | 'bundle'): Promise<BuildHome> {
-    const made = new BuildHome(await mkdtemp(join(tmpdir(), 'knit-build-')), mode);
+    const home = await mkdtemp(join(tmpdir(), 'knit-build-'));
+    const api = await startApiServer({
+      dataDir: join(home, 'data'),
+      definitions: [...coreDefinitions, ...tektonDefinitions],
+      clock: systemClock,
+      logger: silentLogger,
+    });
+    const made = new BuildHome(home, mode, api);
     await mkdir(made.source, { recursive: true });
+    await made.client.create(namespaceKind, {
+      apiVersion: 'v1',
+      kind: 'Namespace',
+      metadata: { name: namespace },
+    });
     await made.client.create<PersistentVolume>(persistentVolumeKind, {
       apiVersion: 'v1',
       kind: 'PersistentVolume',
@@ -85,6 +107,7 @@ export class BuildHome {
   /** Stops and removes everything. */
   async remove(): Promise<void> {
     await this.stop();
+    await this.api.close();
     await rm(this.home, { recursive: true, force: true });
   }
 

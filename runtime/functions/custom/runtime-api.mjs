@@ -53,7 +53,7 @@ export class RuntimeApi {
   /** A new runtime takes over: what the old one worked on or polled for is gone; the queue stays. */
   reset() {
     this.#pollers = [];
-    for (const { id, settle } of [...this.#running.values()])
+    for (const { id, settle } of this.#running.values())
       settle(
         new RuntimeError('Runtime.ExitError', `RequestId: ${id} Error: Runtime was restarted`),
       );

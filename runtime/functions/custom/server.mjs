@@ -32,7 +32,7 @@ const router = makeRouter({
   adapter: makeLambdaAdapter((event, call) => api.invoke(event, call), config),
   config,
 });
-const server = createServer(router.onRequest);
+const server = createServer((req, res) => router.onRequest(req, res));
 server.keepAliveTimeout = keepAliveTimeoutMs;
 server.requestTimeout = 0;
 server.on('error', fail);
@@ -67,7 +67,7 @@ function launch() {
     env: {
       ...process.env,
       AWS_LAMBDA_RUNTIME_API: `127.0.0.1:${apiServer.address().port}`,
-      _HANDLER: process.env._HANDLER || 'handler',
+      _HANDLER: process.env['_HANDLER'] || 'handler',
       LAMBDA_TASK_ROOT: config.taskRoot,
       AWS_LAMBDA_FUNCTION_NAME: config.functionName,
       AWS_LAMBDA_FUNCTION_VERSION: config.functionVersion,

@@ -18,7 +18,7 @@ export function readConfig(env) {
     port: Number(env.PORT || 8080),
     // Undefined binds the unspecified IPv6 address where there is one, else 0.0.0.0.
     host: env.HOST || undefined,
-    handler: env._HANDLER || 'index.handler',
+    handler: env['_HANDLER'] || 'index.handler',
     taskRoot: env.LAMBDA_TASK_ROOT || '/var/task',
     style,
     timeoutMs: Number(env.KNIT_TIMEOUT_SECONDS || timeoutSecondsDefault) * 1000,

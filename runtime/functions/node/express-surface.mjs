@@ -37,7 +37,7 @@ function parseBody(type, body) {
     try {
       return JSON.parse(body.toString('utf8'));
     } catch (error) {
-      throw new Error(`the request body is not JSON: ${error.message}`);
+      throw new Error(`the request body is not JSON: ${error.message}`, { cause: error });
     }
   }
   if (/^application\/x-www-form-urlencoded/i.test(type))

@@ -26,7 +26,7 @@ export function callLambda(handler, event, call, config) {
 export function callStreamingLambda(handler, { event, stream, call, config }) {
   return withDeadline(call, (resolve, reject) => {
     const context = makeContext(call, config, { resolve, reject });
-    Promise.resolve(handler(event, stream, context)).then(resolve, reject);
+    void Promise.resolve(handler(event, stream, context)).then(resolve, reject);
   });
 }
 

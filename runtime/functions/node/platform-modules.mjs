@@ -22,8 +22,8 @@ export function installPlatformModules(packageJson) {
   if (wanted.length === 0) return;
   globalThis[Symbol.for('knit.registered')] = [];
   const targets = Object.fromEntries(wanted);
-  const resolveFilename = Module._resolveFilename;
-  Module._resolveFilename = function resolve(request, ...rest) {
+  const resolveFilename = Module['_resolveFilename'];
+  Module['_resolveFilename'] = function resolve(request, ...rest) {
     const target = targets[request];
     return target ? fileURLToPath(target) : resolveFilename.call(this, request, ...rest);
   };

@@ -18,7 +18,7 @@ process.on('SIGTERM', () => process.exit(0));
 
 const { config, adapter } = await initialize().catch(failToStart);
 const router = makeRouter({ adapter, config });
-const server = createServer(router.onRequest);
+const server = createServer((req, res) => router.onRequest(req, res));
 server.keepAliveTimeout = keepAliveTimeoutMs;
 // The gateway and the revision's timeout bound a request; a second limit here would only cut streams.
 server.requestTimeout = 0;

@@ -33,6 +33,10 @@ class HttpResponse {
     this.jsonBody = init.jsonBody;
     this.cookies = init.cookies ?? [];
   }
+
+  clone() {
+    return new HttpResponse(this);
+  }
 }
 
 const kinds = [
