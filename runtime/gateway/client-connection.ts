@@ -17,6 +17,8 @@ import { isUpgrade } from './http/rewrite.ts';
 export const HEAD_TIMEOUT_MS = 30_000;
 /** A connection without a request; longer than common load balancers keep theirs. */
 export const CLIENT_IDLE_MS = 75_000;
+/** Longest silence within a request body that we are ready to read. */
+export const BODY_STALL_MS = 60_000;
 /** After the last response, time for the client to read it while we throw away what it still sends. */
 const LINGER_MS = 1_000;
 /** Bytes of further requests that are read while one is being answered. */
@@ -71,6 +73,7 @@ export class ClientConnection implements ExchangeClient {
   private isPausedForPipeline = false;
   /** Since when the connection waits for (the rest of) a head, or lingers. */
   private waitingSinceMs: number;
+  private lastReadMs: number;
   private isFirstRequest = true;
 
   constructor(options: ClientConnectionOptions) {
@@ -79,6 +82,7 @@ export class ClientConnection implements ExchangeClient {
     this.socket = socket;
     this.remoteAddress = plainAddress(socket.remoteAddress ?? '');
     this.waitingSinceMs = options.clock.now();
+    this.lastReadMs = this.waitingSinceMs;
     socket.on('data', (bytes: Buffer) => this.onData(bytes));
     socket.on('drain', () => this.sink?.onClientDrain());
     // Half-closed clients count as gone, as in net/http and nginx: nobody can tell them apart.
@@ -105,6 +109,7 @@ export class ClientConnection implements ExchangeClient {
   resumeBody(): void {
     if (!this.isPausedForBody) return;
     this.isPausedForBody = false;
+    this.lastReadMs = this.options.clock.now();
     this.resumeSocket();
     this.step();
   }
@@ -169,12 +174,18 @@ export class ClientConnection implements ExchangeClient {
   }
 
   checkDeadlines(nowMs: number): void {
-    if (this.sink || this.isClosed) return;
+    if (this.isClosed) return;
+    if (this.sink) {
+      const isStalled = nowMs - this.lastReadMs >= BODY_STALL_MS;
+      if (isStalled && this.body && !this.body.isDone && !this.isPausedForBody)
+        this.sink.fail(new GatewayError('body-timeout', 'the request body did not arrive in time'));
+      return;
+    }
     const waitedMs = nowMs - this.waitingSinceMs;
     if (this.isEnding) {
       if (waitedMs >= LINGER_MS) this.socket.destroy();
     } else if (this.bytes.length === 0) {
-      if (waitedMs >= CLIENT_IDLE_MS) this.socket.destroySoon();
+      if (waitedMs >= CLIENT_IDLE_MS) this.socket.destroy();
     } else if (waitedMs >= HEAD_TIMEOUT_MS)
       this.respondError(
         new GatewayError('head-timeout', 'the request head did not arrive in time'),
@@ -182,13 +193,14 @@ export class ClientConnection implements ExchangeClient {
   }
 
   private onData(bytes: Buffer): void {
+    this.lastReadMs = this.options.clock.now();
     if (this.isTunnel) {
       this.sink?.onBody(bytes);
       return;
     }
     if (this.isEnding && !this.sink) return;
     if (this.bytes.length === 0) {
-      if (!this.sink) this.waitingSinceMs = this.options.clock.now();
+      if (!this.sink) this.waitingSinceMs = this.lastReadMs;
       this.bytes = bytes;
     } else this.bytes = Buffer.concat([this.bytes, bytes]);
     this.step();

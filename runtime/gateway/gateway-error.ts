@@ -13,6 +13,7 @@ export const gatewayErrorStatus = {
   'revision-not-found': 404,
   'function-not-found': 404,
   'head-timeout': 408,
+  'body-timeout': 408,
   'body-too-large': 413,
   'expectation-failed': 417,
   'head-too-large': 431,

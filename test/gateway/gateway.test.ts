@@ -4,6 +4,7 @@ import net from 'node:net';
 import { createHash } from 'node:crypto';
 import { httpRouteKind } from '../../runtime/apis/gateway/types.ts';
 import { ingressKind } from '../../runtime/apis/networking/types.ts';
+import { seededRandom } from '../../runtime/std/random.ts';
 import { eventually, fetchText, namespace, World } from './world.ts';
 
 const host = 'hello.shop-dev.localhost';
@@ -621,6 +622,37 @@ describe('gateway', () => {
         `POST / HTTP/1.1\r\nHost: ${host}\r\nTransfer-Encoding: chunked\r\n\r\nb\r\n${'x'.repeat(11)}\r\n0\r\n\r\n`,
       );
       assert.match(text, /^HTTP\/1\.1 413 /);
+    });
+
+    it('goes on serving others, whatever bytes it gets', async () => {
+      // With one slot: a request that leaked its slot would block the last one.
+      await serve(echo, { spec: { containerConcurrency: 1 } });
+      const random = seededRandom(11);
+      const pieces = [
+        `GET / HTTP/1.1\r\nHost: ${host}\r\n`,
+        'Content-Length: 4\r\n',
+        'Transfer-Encoding: chunked\r\n',
+        'Connection: upgrade\r\nUpgrade: x\r\n',
+        'Expect: 100-continue\r\n',
+        '\r\n',
+        '3\r\nabc\r\n',
+        '0\r\n\r\n',
+        '\n',
+        'PRI * HTTP/2.0\r\n',
+        '\0\xff',
+        'body',
+      ];
+      const clients = [];
+      for (let count = 0; count < 150; count++) {
+        const client = await world.connect();
+        for (let part = 0; part < 8; part++)
+          client.send(pieces[Math.floor(random() * pieces.length)] ?? '');
+        if (random() < 0.5) client.socket.end();
+        clients.push(client);
+      }
+      for (const client of clients) client.socket.destroy();
+      const answer = await fetchText(world.port, { headers: { Host: host } });
+      assert.equal(answer.status, 200);
     });
 
     it('tells an HTTP/2 client that HTTP/1.1 is required', async () => {

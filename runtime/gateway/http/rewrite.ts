@@ -120,12 +120,15 @@ export function responseHeadFor(head: ResponseHead, rewrite: ResponseRewrite): s
   for (const [name, value] of changes.set) out += `${name}: ${value}\r\n`;
   for (const [name, value] of changes.add) out += `${name}: ${value}\r\n`;
   if (rewrite.framing === 'chunked') out += 'Transfer-Encoding: chunked\r\n';
-  else if (head.contentLength >= 0 && rewrite.framing !== 'until-close')
+  else if (head.contentLength >= 0 && rewrite.framing !== 'until-close' && mayHaveLength(head))
     out += `Content-Length: ${head.contentLength}\r\n`;
   if (head.status === 101) out += `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n`;
   else if (rewrite.close) out += 'Connection: close\r\n';
   return `${out}\r\n`;
 }
+
+/** Source: RFC 9110 section 8.6. */
+const mayHaveLength = ({ status }: ResponseHead): boolean => status >= 200 && status !== 204;
 
 /** h2c is refused by not passing it on: the client then goes on with HTTP/1.1, as RFC 9110 7.8 wants. */
 export const isUpgrade = (head: RequestHead): boolean =>

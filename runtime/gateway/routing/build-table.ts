@@ -10,7 +10,7 @@ import type { Revision, Route } from '../../apis/serving/types.ts';
 import type { HeaderChanges } from '../http/rewrite.ts';
 import { noHeaderChanges } from '../http/rewrite.ts';
 import type { RankedRule } from './compile-http-route.ts';
-import { compareRules, compileHttpRoute, isSafe } from './compile-http-route.ts';
+import { compareRules, compileHttpRoute, isSafe, isVisible } from './compile-http-route.ts';
 import { isClusterLocalHost } from './host.ts';
 import type {
   FunctionTarget,
@@ -156,7 +156,7 @@ function compilePath(path: HTTPIngressPath): IngressPath {
       exact,
     ]),
     changes: appended(path.appendHeaders),
-    rewriteHost: path.rewriteHost,
+    rewriteHost: path.rewriteHost && isVisible(path.rewriteHost) ? path.rewriteHost : undefined,
     splits: path.splits.map((split) => ({
       revision: `${split.serviceNamespace}/${split.serviceName}`,
       percent: split.percent,

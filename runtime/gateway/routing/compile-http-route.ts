@@ -133,11 +133,23 @@ function compileFilters(filters: readonly HTTPRouteFilter[]): Filters {
       compiled = { ...compiled, changes: compileChanges(filter.requestHeaderModifier) };
     else if (filter.type === 'ResponseHeaderModifier')
       compiled = { ...compiled, responseChanges: compileChanges(filter.responseHeaderModifier) };
-    else if (filter.type === 'URLRewrite') compiled = { ...compiled, ...compileRewrite(filter) };
+    else if (filter.type === 'URLRewrite' && isSafeRewrite(filter))
+      compiled = { ...compiled, ...compileRewrite(filter) };
     else compiled = { ...compiled, unsupportedFilter: filter.type };
   }
   return compiled;
 }
+
+/** What is written into a request line or Host must not be able to end it. */
+const isSafeRewrite = ({ urlRewrite }: HTTPRouteFilter): boolean =>
+  [
+    urlRewrite?.hostname,
+    urlRewrite?.path?.replaceFullPath,
+    urlRewrite?.path?.replacePrefixMatch,
+  ].every((text) => text === undefined || isVisible(text));
+
+/** ASCII without spaces and control characters. */
+export const isVisible = (text: string): boolean => /^[\x21-\x7e]*$/.test(text);
 
 function compileRewrite({
   urlRewrite,
