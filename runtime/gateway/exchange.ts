@@ -12,13 +12,12 @@
  */
 import type { Clock } from '../std/clock.ts';
 import { GatewayError } from './gateway-error.ts';
-import { BodyScanner } from './http/body-scanner.ts';
-import type { BodyFraming } from './http/body-scanner.ts';
 import { findHeadEnd, HEAD_BYTES_MAX, parseResponseHead } from './http/head.ts';
 import type { RequestHead, ResponseHead } from './http/head.ts';
 import type { HeaderChanges } from './http/rewrite.ts';
 import { isUpgrade, noHeaderChanges, responseHeadFor } from './http/rewrite.ts';
 import type { PodTarget } from './pod-target.ts';
+import { COALESCE_BYTES_MAX, ResponseRelay } from './response-relay.ts';
 import type { RevisionTraffic } from './revision-traffic.ts';
 import type { Waiter } from './throttler.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts';
@@ -29,8 +28,6 @@ export const CONNECT_TIMEOUT_MS = 1_000;
 const ATTEMPTS_MAX = 6;
 /** Request body kept while there is no pod; more is left in the client's socket. */
 const PENDING_BODY_BYTES_MAX = 64 * 1024;
-/** Bodies up to this size are written together with their head, as one string: one system call. */
-const COALESCE_BYTES_MAX = 16 * 1024;
 
 /** What an exchange may do to its client. */
 export interface ExchangeClient {
@@ -71,7 +68,6 @@ type Phase = 'new' | 'queued' | 'connecting' | 'sent' | 'responding' | 'tunnel' 
 /** Methods whose repetition changes nothing. Source: RFC 9110 section 9.2.2. */
 const idempotent = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 const noBytes: Buffer = Buffer.alloc(0);
-const lastChunk = '0\r\n\r\n';
 
 export class Exchange implements Waiter, UpstreamUser {
   /** The client wants no further response on this connection. */
@@ -89,12 +85,7 @@ export class Exchange implements Waiter, UpstreamUser {
   private isBodySent = false;
   private received: Buffer = noBytes;
   private scanned = 0;
-  private scanner: BodyScanner | undefined;
-  private isReusable = false;
-  /** The response's body lasts until the pod closes. */
-  private isUntilClose = false;
-  /** How the response's body leaves here, when that differs from how it came. */
-  private encoding: 'same' | 'chunk' | 'plain' = 'same';
+  private relay: ResponseRelay | undefined;
   private lastByteMs: number;
 
   constructor(options: ExchangeOptions) {
@@ -176,7 +167,7 @@ export class Exchange implements Waiter, UpstreamUser {
 
   onUpstreamData(bytes: Buffer): void {
     this.lastByteMs = this.options.clock.now();
-    if (this.phase === 'responding') this.forward(bytes, 0, '');
+    if (this.phase === 'responding') this.forward(this.relay!, bytes, 0);
     else if (this.phase === 'tunnel') this.passToClient(bytes);
     else this.readHead(bytes);
   }
@@ -332,85 +323,42 @@ export class Exchange implements Waiter, UpstreamUser {
   }
 
   private startResponse(head: ResponseHead, bytes: Buffer, from: number): void {
-    const { head: request, responseChanges } = this.options;
-    const framing = framingOf(request.method, head);
-    let out: BodyFraming['type'] = framing.type;
-    if (framing.type === 'until-close' && request.minor === 1) {
-      out = 'chunked';
-      this.encoding = 'chunk';
-    } else if (framing.type === 'chunked' && request.minor === 0) {
-      out = 'until-close';
-      this.encoding = 'plain';
-    }
-    this.scanner = new BodyScanner(framing, { decode: this.encoding !== 'same' });
-    this.isUntilClose = framing.type === 'until-close';
-    this.isReusable = head.keepAlive && !this.isUntilClose;
+    const { head: request, responseChanges, client } = this.options;
     this.phase = 'responding';
     this.received = noBytes;
-    const text = responseHeadFor(head, {
+    this.relay = new ResponseRelay({
+      head,
+      request,
       changes: responseChanges,
-      close: this.mustClose,
-      framing: out,
+      mustClose: this.mustClose,
+      write: (data) => client.write(data),
     });
-    this.forward(bytes, from, text);
+    this.forward(this.relay, bytes, from);
   }
 
-  /** Sends body bytes from `from` on, after `text`. */
-  private forward(bytes: Buffer, from: number, text: string): void {
-    const scanner = this.scanner!;
-    const parts: Buffer[] = [];
-    let size = 0;
-    let end: number;
+  /** Sends body bytes from `from` on. */
+  private forward(relay: ResponseRelay, bytes: Buffer, from: number): void {
+    let isFree: boolean;
     try {
-      end = scanner.scan(bytes, from, (part) => {
-        parts.push(part);
-        size += part.length;
-      });
+      isFree = relay.forward(bytes, from);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
       this.fail(upstreamFailed(`invalid response body: ${error.message}`));
       return;
     }
-    // More than the response: the connection is out of step and must not carry another request.
-    if (end < bytes.length) this.isReusable = false;
-    this.writeParts(parts, size, text);
-    if (scanner.isDone) this.finish();
-  }
-
-  private writeParts(parts: readonly Buffer[], size: number, text: string): void {
-    const { client } = this.options;
-    if (size === 0) {
-      if (text !== '') client.write(text);
-      return;
-    }
-    let isFree = true;
-    const isChunk = this.encoding === 'chunk';
-    if (size <= COALESCE_BYTES_MAX) {
-      let all = text;
-      for (const part of parts) {
-        const body = part.toString('latin1');
-        all += isChunk ? `${part.length.toString(16)}\r\n${body}\r\n` : body;
-      }
-      isFree = client.write(all);
-    } else {
-      if (text !== '') client.write(text);
-      for (const part of parts) {
-        if (isChunk) client.write(`${part.length.toString(16)}\r\n`);
-        isFree = client.write(part);
-        if (isChunk) client.write('\r\n');
-      }
-    }
     if (!isFree) this.connection?.socket.pause();
+    if (relay.isDone) this.finish(relay);
   }
 
   /** The pod sends no more: right for a body that lasts until then, a cut for any other. */
   private endOfResponse(): void {
-    if (!this.isUntilClose) {
+    const relay = this.relay!;
+    if (!relay.isUntilClose) {
       this.fail(upstreamFailed('connection closed within the response'));
       return;
     }
-    if (this.encoding === 'chunk') this.options.client.write(lastChunk);
-    this.finish();
+    relay.end();
+    this.finish(relay);
   }
 
   private startTunnel(head: ResponseHead, rest: Buffer): void {
@@ -436,9 +384,9 @@ export class Exchange implements Waiter, UpstreamUser {
     this.options.client.end();
   }
 
-  private finish(): void {
+  private finish(relay: ResponseRelay): void {
     const mustClose = this.mustClose || !this.isBodyEnded;
-    this.cleanUp(this.isReusable && this.isBodyEnded);
+    this.cleanUp(relay.isReusable && this.isBodyEnded);
     this.options.client.onExchangeDone(mustClose);
   }
 
@@ -466,14 +414,6 @@ export class Exchange implements Waiter, UpstreamUser {
     if (pod) traffic.throttler.release(pod);
     else traffic.throttler.cancel(this);
   }
-}
-
-/** Source: RFC 9112 section 6.3. */
-function framingOf(method: string, head: ResponseHead): BodyFraming {
-  if (method === 'HEAD' || head.status === 204 || head.status === 304) return { type: 'none' };
-  if (head.isChunked) return { type: 'chunked' };
-  if (head.contentLength >= 0) return { type: 'length', length: head.contentLength };
-  return { type: 'until-close' };
 }
 
 const upstreamFailed = (reason: string): GatewayError =>
