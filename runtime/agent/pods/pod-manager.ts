@@ -40,6 +40,8 @@ export interface PodLogRequest {
 
 /** Orphans get this long between SIGTERM and SIGKILL: nobody waits for their answers. */
 const ORPHAN_GRACE_MS = 2_000;
+/** Whoever stops the whole runtime does not wait out request timeouts, which are the usual grace periods. */
+const SHUTDOWN_GRACE_MS_MAX = 5_000;
 
 export class PodManager {
   private readonly context: ControllerContext;
@@ -84,9 +86,14 @@ export class PodManager {
     );
   }
 
-  /** Lets go of every pod; containers run on. */
-  close(): void {
+  /** Lets go of every pod, or ends all of them first, each within its grace period. */
+  async close({ stopPods }: { readonly stopPods: boolean }): Promise<void> {
     for (const unsubscribe of this.unsubscribe) unsubscribe();
+    if (stopPods) {
+      const workers = [...this.workers.values()];
+      for (const worker of workers) worker.stop(SHUTDOWN_GRACE_MS_MAX);
+      await Promise.all(workers.map((worker) => worker.whenGone()));
+    }
     this.logs.close();
     for (const worker of this.workers.values()) worker.detach();
   }

@@ -135,9 +135,9 @@ export class PodWorker {
     for (const worker of this.containers) worker.retry();
   }
 
-  /** Ends the pod, then removes the object. Safe to call again. */
-  stop(): void {
-    this.stopping ??= this.finish();
+  /** Ends the pod within its grace period or `graceMsMax`, then removes the object. Safe to call again. */
+  stop(graceMsMax = Infinity): void {
+    this.stopping ??= this.finish(Math.min(this.graceMs(), graceMsMax));
   }
 
   /** Leaves everything running for the next process. */
@@ -275,10 +275,9 @@ export class PodWorker {
     this.flush();
   }
 
-  private async finish(): Promise<void> {
+  private async finish(graceMs: number): Promise<void> {
     const { driver, paths, client, onGone } = this.deps;
     this.cancelTimer?.();
-    const graceMs = this.graceMs();
     await Promise.all(this.containers.map((worker) => worker.stop(graceMs)));
     if (this.isDetached) return;
     if (this.sandbox) driver.releaseSandbox(this.sandbox);

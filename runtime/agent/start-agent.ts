@@ -43,8 +43,11 @@ export interface AgentOptions {
 export interface Agent {
   /** A container's log. @throws when the pod or the container is not on this node. */
   readPodLog(request: PodLogRequest): AsyncIterable<Uint8Array>;
-  /** Stops managing; containers and processes run on, for the next agent to adopt. */
-  close(): Promise<void>;
+  /**
+   * Stops managing. Containers and processes run on, for the next agent to adopt, unless `stopPods`
+   * asks to end them gracefully; then they are gone when it resolves.
+   */
+  close(options?: { readonly stopPods?: boolean }): Promise<void>;
 }
 
 /** Resolves when new Pods would be started at once. @throws when the driver cannot work here. */
@@ -111,10 +114,11 @@ export async function startAgent(
 
   return {
     readPodLog: (request) => pods.readPodLog(request),
-    close: async () => {
+    close: async ({ stopPods = false } = {}) => {
       abort.abort();
-      pods.close();
+      // Controllers first: they would replace the pods that are being stopped.
       await Promise.all(running);
+      await pods.close({ stopPods });
       for (const close of closers) await close();
       await driver.close();
     },
