@@ -2,6 +2,7 @@
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
 import { adaptNeighbourPlugins } from '../package/neighbour-plugins.ts';
+import { narrowPackaging } from '../package/narrow-patterns.ts';
 import { findZips, packageService } from '../package/package-service.ts';
 import type { CommandContext } from './command-context.ts';
 
@@ -18,6 +19,7 @@ export function prepareService(context: CommandContext): void {
     raw.package = { ...raw.package, disable: true };
   }
   adaptNeighbourPlugins(context.host);
+  narrowPackaging(context.host);
 }
 
 /** The host zips into `.serverless` and does not make it. */
