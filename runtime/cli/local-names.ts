@@ -13,7 +13,7 @@ export const BROKER_INGRESS_HOST = 'broker-ingress.knative-eventing.svc.cluster.
 export function bridgeOf(homeRoot: string): { name: string; cidr: string } {
   const hash = createHash('sha256').update(homeRoot).digest();
   return {
-    name: `knit${hash.toString('hex').slice(0, 6)}`,
+    name: `knit${hash.toString('hex').slice(0, 4)}`,
     cidr: `10.${64 + ((hash[3] ?? 0) % 64)}.0.0/16`,
   };
 }
