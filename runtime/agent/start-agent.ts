@@ -112,16 +112,18 @@ export async function startAgent(
   informers.informer(podKind);
   void writeObjects(scoped, { nodeName: options.nodeName, hostIP, runtimeVersion });
 
+  const close = async (stopPods: boolean): Promise<void> => {
+    abort.abort();
+    // Controllers first: they would replace the pods that are being stopped.
+    await Promise.all(running);
+    await pods.close({ stopPods });
+    for (const closer of closers) await closer();
+    await driver.close();
+  };
+  let closed: Promise<void> | undefined;
   return {
     readPodLog: (request) => pods.readPodLog(request),
-    close: async ({ stopPods = false } = {}) => {
-      abort.abort();
-      // Controllers first: they would replace the pods that are being stopped.
-      await Promise.all(running);
-      await pods.close({ stopPods });
-      for (const close of closers) await close();
-      await driver.close();
-    },
+    close: ({ stopPods = false } = {}) => (closed ??= close(stopPods)),
   };
 }
 

@@ -123,10 +123,13 @@ describe('the agent with containers', function () {
           },
         ),
       );
-      pod = await readyPod('hello');
+      pod = await readyPod('hello').catch(async (error: unknown) => {
+        const [found] = await podsOf(machine.client, 'hello');
+        throw new Error(JSON.stringify(found?.status), { cause: error });
+      });
     });
 
-    it('answers on its own address, as the image\'s user, under the pod\'s name', async () => {
+    it("answers on its own address, as the image's user, under the pod's name", async () => {
       const { pid, uid, hostname } = (await ask(pod, '')) as Record<string, unknown>;
       assert.deepEqual({ pid, uid, hostname }, { pid: 1, uid: 1234, hostname: pod.metadata.name });
     });
@@ -190,7 +193,11 @@ describe('the agent with containers', function () {
         const found = (await machine.client.get(deploymentKind, ref))?.status;
         return found?.availableReplicas === 1 && found;
       });
-      const conditions = status.conditions?.map(({ type, status: is, reason }) => [type, is, reason]);
+      const conditions = status.conditions?.map(({ type, status: is, reason }) => [
+        type,
+        is,
+        reason,
+      ]);
       assert.deepEqual(conditions, [
         ['Available', 'True', 'MinimumReplicasAvailable'],
         ['Progressing', 'True', 'NewReplicaSetAvailable'],
@@ -241,100 +248,113 @@ describe('the agent with containers', function () {
     });
   });
 
-  it('says which image is missing and what to do', async () => {
-    await machine.client.create(
-      deploymentKind,
-      makeDeployment('absent', { image: 'knit.local/none:1' }),
-    );
-    const waiting = await eventually('a waiting reason', async () => {
-      const [pod] = await podsOf(machine.client, 'absent');
-      return pod?.status?.containerStatuses?.[0]?.state?.waiting;
+  describe('what goes wrong, and waking up', () => {
+    it('says which image is missing and what to do', async () => {
+      await machine.client.create(
+        deploymentKind,
+        makeDeployment('absent', { image: 'knit.local/none:1' }),
+      );
+      const waiting = await eventually('a waiting reason', async () => {
+        const [pod] = await podsOf(machine.client, 'absent');
+        return pod?.status?.containerStatuses?.[0]?.state?.waiting;
+      });
+      assert.equal(waiting.reason, 'ErrImagePull');
+      assert.match(waiting.message ?? '', /knit\.local\/none:1 is not in the local image store/);
+      await machine.client.delete(deploymentKind, { namespace: 'default', name: 'absent' });
+      await eventually(
+        'no pods',
+        async () => (await podsOf(machine.client, 'absent')).length === 0,
+      );
     });
-    assert.equal(waiting.reason, 'ErrImagePull');
-    assert.match(waiting.message ?? '', /knit\.local\/none:1 is not in the local image store/);
-    await machine.client.delete(deploymentKind, { namespace: 'default', name: 'absent' });
-    await eventually('no pods', async () => (await podsOf(machine.client, 'absent')).length === 0);
+
+    it('says why a container could not start', async () => {
+      const command = ['/no/such/command'];
+      await machine.client.create(
+        deploymentKind,
+        makeDeployment('broken', { image: TEST_IMAGE, command }),
+      );
+      const status = await eventually('a back-off', async () => {
+        const [pod] = await podsOf(machine.client, 'broken');
+        const found = pod?.status?.containerStatuses?.[0];
+        return found?.state?.waiting?.reason === 'CrashLoopBackOff' && found;
+      });
+      assert.equal(status.lastState?.terminated?.reason, 'StartError');
+      assert.match(status.lastState?.terminated?.message ?? '', /no\/such\/command/);
+      await machine.client.delete(deploymentKind, { namespace: 'default', name: 'broken' });
+      await eventually(
+        'no pods',
+        async () => (await podsOf(machine.client, 'broken')).length === 0,
+      );
+    });
+
+    it('restarts a container whose liveness command fails', async () => {
+      await machine.client.create(
+        deploymentKind,
+        makeDeployment('sick', {
+          image: TEST_IMAGE,
+          livenessProbe: {
+            exec: { command: ['/bin/sh', '-c', 'exit 1'] },
+            periodSeconds: 1,
+            failureThreshold: 1,
+          },
+        }),
+      );
+      await eventually('a restart', async () => {
+        const [pod] = await podsOf(machine.client, 'sick');
+        return (pod?.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0;
+      });
+      await machine.client.delete(deploymentKind, { namespace: 'default', name: 'sick' });
+      await eventually('no pods', async () => (await podsOf(machine.client, 'sick')).length === 0);
+    });
+
+    it('wakes a Deployment from zero to Ready in well under a second', async () => {
+      await machine.client.create(
+        deploymentKind,
+        makeDeployment('cold', { image: TEST_IMAGE }, { replicas: 0 }),
+      );
+      const durations: number[] = [];
+      for (let round = 0; round < 5; round++) {
+        const from = performance.now();
+        await scale(machine.client, 'cold', 1);
+        await readyPod('cold');
+        durations.push(performance.now() - from);
+        await scale(machine.client, 'cold', 0);
+        await eventually(
+          'no pods',
+          async () => (await podsOf(machine.client, 'cold')).length === 0,
+        );
+      }
+      durations.sort((a, b) => a - b);
+      console.log(`      scale to Ready: ${durations.map((ms) => ms.toFixed(0)).join(', ')} ms`);
+      assert.ok((durations[2] ?? Infinity) < 1_000);
+    });
   });
 
-  it('says why a container could not start', async () => {
-    const command = ['/no/such/command'];
-    await machine.client.create(
-      deploymentKind,
-      makeDeployment('broken', { image: TEST_IMAGE, command }),
-    );
-    const status = await eventually('a back-off', async () => {
-      const [pod] = await podsOf(machine.client, 'broken');
-      const found = pod?.status?.containerStatuses?.[0];
-      return found?.state?.waiting?.reason === 'CrashLoopBackOff' && found;
-    });
-    assert.equal(status.lastState?.terminated?.reason, 'StartError');
-    assert.match(status.lastState?.terminated?.message ?? '', /no\/such\/command/);
-    await machine.client.delete(deploymentKind, { namespace: 'default', name: 'broken' });
-    await eventually('no pods', async () => (await podsOf(machine.client, 'broken')).length === 0);
-  });
-
-  it('restarts a container whose liveness command fails', async () => {
-    await machine.client.create(
-      deploymentKind,
-      makeDeployment('sick', {
-        image: TEST_IMAGE,
-        livenessProbe: {
-          exec: { command: ['/bin/sh', '-c', 'exit 1'] },
-          periodSeconds: 1,
-          failureThreshold: 1,
-        },
-      }),
-    );
-    await eventually('a restart', async () => {
-      const [pod] = await podsOf(machine.client, 'sick');
-      return (pod?.status?.containerStatuses?.[0]?.restartCount ?? 0) > 0;
-    });
-    await machine.client.delete(deploymentKind, { namespace: 'default', name: 'sick' });
-    await eventually('no pods', async () => (await podsOf(machine.client, 'sick')).length === 0);
-  });
-
-  it('wakes a Deployment from zero to Ready in well under a second', async () => {
-    await machine.client.create(
-      deploymentKind,
-      makeDeployment('cold', { image: TEST_IMAGE }, { replicas: 0 }),
-    );
-    const durations: number[] = [];
-    for (let round = 0; round < 5; round++) {
+  describe('after the last test', () => {
+    it('cleans up after an agent that was killed', async () => {
+      await scale(machine.client, 'cold', 2);
+      await eventually('two pods', async () => {
+        const pods = await podsOf(machine.client, 'cold');
+        return pods.length === 2 && pods.every(isReady);
+      });
+      const pids = (await podsOf(machine.client, 'cold')).map((pod) =>
+        containerProcess(machine.home, pod),
+      );
+      await agent.close();
+      abort();
       const from = performance.now();
-      await scale(machine.client, 'cold', 1);
-      await readyPod('cold');
-      durations.push(performance.now() - from);
-      await scale(machine.client, 'cold', 0);
-      await eventually('no pods', async () => (await podsOf(machine.client, 'cold')).length === 0);
-    }
-    durations.sort((a, b) => a - b);
-    console.log(`      scale to Ready: ${durations.map((ms) => ms.toFixed(0)).join(', ')} ms`);
-    assert.ok((durations[2] ?? Infinity) < 1_000);
-  });
-
-  it('cleans up after an agent that was killed', async () => {
-    await scale(machine.client, 'cold', 2);
-    await eventually('two pods', async () => {
-      const pods = await podsOf(machine.client, 'cold');
-      return pods.length === 2 && pods.every(isReady);
+      const { home } = machine;
+      await cleanupAgent({ home, bridge: BRIDGE, clock: systemClock, logger: silentLogger });
+      assert.ok(performance.now() - from < 5_000);
+      for (const pid of pids) assert.throws(() => process.kill(pid, 0), /ESRCH/);
+      assert.deepEqual(groups(home), []);
+      const links = execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' });
+      assert.ok(!links.includes(BRIDGE.name), links);
+      assert.ok(!readdirSync('/run/netns').some((name) => name.startsWith(`${BRIDGE.name}-`)));
+      const layout = parseCgroupLayout(readFileSync('/proc/self/mountinfo', 'utf8'));
+      assert.deepEqual(listCgroups(layout, makeAgentPaths(home).cgroupParent), []);
+      assert.equal((await machine.client.list(podKind)).items.length, 2);
     });
-    const pids = (await podsOf(machine.client, 'cold')).map((pod) =>
-      containerProcess(machine.home, pod),
-    );
-    await agent.close();
-    abort();
-    const from = performance.now();
-    const { home } = machine;
-    await cleanupAgent({ home, bridge: BRIDGE, clock: systemClock, logger: silentLogger });
-    assert.ok(performance.now() - from < 5_000);
-    for (const pid of pids) assert.throws(() => process.kill(pid, 0), /ESRCH/);
-    assert.deepEqual(groups(home), []);
-    const links = execFileSync('ip', ['-o', 'link'], { encoding: 'utf8' });
-    assert.ok(!links.includes(BRIDGE.name), links);
-    assert.ok(!readdirSync('/run/netns').some((name) => name.startsWith(`${BRIDGE.name}-`)));
-    const layout = parseCgroupLayout(readFileSync('/proc/self/mountinfo', 'utf8'));
-    assert.deepEqual(listCgroups(layout, makeAgentPaths(home).cgroupParent), []);
-    assert.equal((await machine.client.list(podKind)).items.length, 2);
   });
 });
 

@@ -8,6 +8,8 @@ import { EventRecorder } from '../../kube/event-recorder.ts';
 import { applyPlan } from '../../kube/plan.ts';
 import { planDeployment } from './deployment-plan.ts';
 
+const SYNC_POLL_MS = 10;
+
 /** The Deployment controller of this node; run it with the context's signal. */
 export function makeDeploymentController(context: ControllerContext, nodeName: string): Controller {
   const { client, informers, clock, random, logger } = context;
@@ -23,11 +25,13 @@ export function makeDeploymentController(context: ControllerContext, nodeName: s
     clock,
     logger,
     reconcile: async (key) => {
+      // Before its first list the cache shows no pods: planning now would make every pod a second time.
+      if (!pods.hasSynced || !deployments.hasSynced) return { requeueAfterMs: SYNC_POLL_MS };
       const { namespace, name } = splitKey(key);
       const deployment = deployments.get(namespace, name);
       if (!deployment) {
         await deleteOrphans(namespace, name);
-        return;
+        return {};
       }
       const owned = [...pods.list({ namespace }), ...births.values()].filter(
         (pod) => pod.metadata.namespace === namespace && isControlledBy(pod, deployment),
