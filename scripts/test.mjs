@@ -24,15 +24,27 @@ installNpmPackages(join(root, 'test/hosts/serverless-3'));
 mustRun(process.execPath, [join(root, 'scripts/lint.mjs')]);
 mustRun(process.execPath, [join(root, 'scripts/build.mjs')]);
 
-const counts = await mocha(process.argv.slice(2));
-console.log(`${counts.passed} passed, ${counts.failed} failed, ${counts.skipped} skipped`);
-process.exitCode = counts.code !== 0 || counts.failed > 0 ? 1 : 0;
+const args = process.argv.slice(2);
+const runs = [
+  await mocha(
+    [process.execPath],
+    ['dist/test/**/*.test.js', '--ignore', 'dist/test/e2e/**', ...args],
+  ),
+  // End to end in a network namespace of its own: whatever reaches for a network fails there.
+  await mocha(
+    ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"', process.execPath],
+    ['dist/test/e2e/**/*.test.js', ...args],
+  ),
+];
+const sum = (key) => runs.reduce((total, run) => total + run[key], 0);
+console.log(`${sum('passed')} passed, ${sum('failed')} failed, ${sum('skipped')} skipped`);
+process.exitCode = runs.some(({ code }) => code !== 0) ? 1 : 0;
 
-/** Runs mocha over the compiled tests, showing its output and reading its summary. */
-function mocha(args) {
+/** Runs mocha over compiled tests, showing its output and reading its summary. */
+function mocha([command, ...prefix], args) {
   return new Promise((resolve) => {
     const bin = join(root, 'node_modules/mocha/bin/mocha.js');
-    const child = spawn(process.execPath, [bin, ...args], {
+    const child = spawn(command, [...prefix, bin, ...args], {
       cwd: root,
       stdio: ['ignore', 'pipe', 'inherit'],
     });
@@ -40,6 +52,10 @@ function mocha(args) {
     child.stdout.on('data', (chunk) => {
       process.stdout.write(chunk);
       text = (text + chunk).slice(-200_000);
+    });
+    child.on('error', (error) => {
+      console.error(`failed to run ${command}: ${error.message}`);
+      resolve({ code: 1, passed: 0, failed: 1, skipped: 0 });
     });
     child.on('close', (code) => {
       const count = (word) =>

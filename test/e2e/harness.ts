@@ -17,6 +17,8 @@ import { request } from 'node:http';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { makeAgentPaths } from '../../runtime/agent/agent-paths.ts';
+import { bridgeOf } from '../../runtime/cli/local-names.ts';
 
 export interface Outcome {
   readonly code: number;
@@ -222,28 +224,27 @@ export async function until(what: string, check: () => Promise<boolean> | boolea
 export async function leftovers(home: string): Promise<string[]> {
   const found: string[] = [];
   for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+    if (Number(pid) === process.pid) continue;
     const text = await readText(`/proc/${pid}/cmdline`);
     const environment = await readText(`/proc/${pid}/environ`);
-    if (Number(pid) === process.pid) continue;
     if (text.includes(home) || environment.includes(`KNIT_HOME=${home}`))
       found.push(`process ${pid}: ${text.replaceAll('\0', ' ').slice(0, 120)}`);
   }
   for (const line of (await readText('/proc/self/mounts')).split('\n'))
     if (line.includes(home)) found.push(`mount: ${line}`);
-  const namespaces = existsSync('/run/netns') ? readdirSync('/run/netns') : [];
-  for (const name of namespaces)
-    if (name.startsWith('knit')) found.push(`network namespace: ${name}`);
-  for (const name of readdirSync('/sys/class/net'))
-    if (name.startsWith('knit') || name.startsWith('veth')) found.push(`interface: ${name}`);
-  for (const root of [
-    '/sys/fs/cgroup/memory',
-    '/sys/fs/cgroup/pids',
-    '/sys/fs/cgroup/cpu',
-    '/sys/fs/cgroup',
-  ])
-    if (existsSync(root))
-      for (const name of readdirSync(root))
-        if (name.startsWith('knit')) found.push(`cgroup: ${root}/${name}`);
+  const bridge = bridgeOf(home).name;
+  const cgroup = makeAgentPaths(home).cgroupParent;
+  for (const [folder, prefix] of [
+    ['/run/netns', `${bridge}-`],
+    ['/sys/class/net', bridge],
+    ['/sys/fs/cgroup', cgroup],
+    ['/sys/fs/cgroup/memory', cgroup],
+    ['/sys/fs/cgroup/cpu', cgroup],
+    ['/sys/fs/cgroup/pids', cgroup],
+  ] as const)
+    if (existsSync(folder))
+      for (const name of readdirSync(folder))
+        if (name.startsWith(prefix)) found.push(`${folder}/${name}`);
   return found;
 }
 
