@@ -7,7 +7,7 @@ import { InformerFactory } from '../../runtime/kube/informer.ts';
 import { systemClock } from '../../runtime/std/clock.ts';
 import { silentLogger } from '../../runtime/std/logger.ts';
 import type { FunctionModel } from '../config/service-model.ts';
-import { readPodLog } from '../deploy/pod-log.ts';
+import { readLatestLog, readPodLog } from '../deploy/pod-log.ts';
 import type { Target } from '../target/target.ts';
 import { UserError } from '../user-error.ts';
 import type { CommandContext } from './command-context.ts';
@@ -105,7 +105,7 @@ async function printPod(
       context.utils.writeText(prefix + line);
   };
   let rest = '';
-  const chunks = readPodLog(target.client, pod, {
+  const chunks = (isFollowed ? readPodLog : readLatestLog)(target.client, pod, {
     ...(request.sinceSeconds === undefined ? {} : { sinceSeconds: request.sinceSeconds }),
     ...(isFollowed ? { follow: true } : {}),
     ...(signal ? { signal } : {}),

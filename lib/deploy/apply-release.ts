@@ -98,8 +98,8 @@ async function applyAndWait(
     failures.map((failure) => describeFailure(options.client, failure)),
   );
   throw new UserError(
-    `${reports.join('\n')}\nNothing else was changed; functions that are not named here serve as before. ` +
-      'Correct the cause and deploy again.',
+    `${reports.join('\n')}\nNothing was removed, and what comes after the failure in this deployment was not ` +
+      'applied. Correct the cause and deploy again.',
     'KNIT_NOT_READY',
   );
 }

@@ -6,7 +6,7 @@ import { eventKind, podKind, type Pod } from '../../runtime/apis/core/types.ts';
 import type { KubeObject } from '../../runtime/apis/meta/object.ts';
 import { serviceKind, type Service } from '../../runtime/apis/serving/types.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
-import { readPodLog } from './pod-log.ts';
+import { readLatestLog } from './pod-log.ts';
 
 /** Lines that are shown of the failing pod. */
 const LOG_LINES = 15;
@@ -22,14 +22,19 @@ export async function describeFailure(client: KubeClient, failure: Failure): Pro
   const { namespace = '', name } = object.metadata;
   const lines = [`${object.kind} "${namespace}/${name}" did not become ready: ${why}`];
   if (object.kind !== serviceKind.kind) return lines.join('\n');
-  const pods = await listPods(client, namespace, name);
-  const pod = pods[0];
+  const revision = (object as Service).status?.latestCreatedRevisionName ?? name;
+  const pod = await newestPod(client, namespace, revision);
+  const status = pod?.status?.containerStatuses?.[0];
+  const { waiting, terminated = status?.lastState?.terminated } = status?.state ?? {};
   const log = pod ? await lastLogLines(client, pod).catch(() => []) : [];
-  const waiting = pod?.status?.containerStatuses?.[0]?.state?.waiting;
-  if (waiting?.message && !why.includes(waiting.message))
-    lines.push(`  its container waits: ${waiting.reason}: ${waiting.message}`);
   if (log.length > 0) lines.push('  last lines of its log:', ...log.map((line) => `    ${line}`));
-  else lines.push(...(await lastWarnings(client, namespace, name)));
+  else if (terminated?.message && !why.includes(terminated.message))
+    lines.push(
+      `  its container ended with exit code ${terminated.exitCode}: ${terminated.message}`,
+    );
+  else if (waiting?.message && !why.includes(waiting.message))
+    lines.push(`  its container waits: ${waiting.reason}: ${waiting.message}`);
+  else lines.push(...(await lastWarnings(client, namespace, revision)));
   lines.push(`  ${describeServing(object as Service)}`);
   return lines.join('\n');
 }
@@ -41,18 +46,22 @@ function describeServing(service: Service): string {
     : `Revision ${serving} goes on serving.`;
 }
 
-async function listPods(client: KubeClient, namespace: string, service: string): Promise<Pod[]> {
+async function newestPod(
+  client: KubeClient,
+  namespace: string,
+  revision: string,
+): Promise<Pod | undefined> {
   const list = await client
-    .list(podKind, { namespace, labelSelector: `serving.knative.dev/service=${service}` })
+    .list(podKind, { namespace, labelSelector: `serving.knative.dev/revision=${revision}` })
     .catch(() => ({ items: [] as Pod[] }));
   return [...list.items].sort((a, b) =>
     (b.metadata.creationTimestamp ?? '').localeCompare(a.metadata.creationTimestamp ?? ''),
-  );
+  )[0];
 }
 
 async function lastLogLines(client: KubeClient, pod: Pod): Promise<string[]> {
   let text = '';
-  for await (const chunk of readPodLog(client, pod, { tailLines: LOG_LINES })) text += chunk;
+  for await (const chunk of readLatestLog(client, pod, { tailLines: LOG_LINES })) text += chunk;
   return text
     .split('\n')
     .filter((line) => line !== '')

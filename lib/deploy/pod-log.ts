@@ -9,7 +9,27 @@ export interface PodLogOptions {
   readonly tailLines?: number;
   readonly sinceSeconds?: number;
   readonly follow?: boolean;
+  /** Of the instance before the last restart. */
+  readonly previous?: boolean;
   readonly signal?: AbortSignal;
+}
+
+/**
+ * As `readPodLog`; where the container has just been restarted and printed nothing yet, what the
+ * instance before it printed.
+ */
+export async function* readLatestLog(
+  client: KubeClient,
+  pod: Pod,
+  options: PodLogOptions,
+): AsyncGenerator<string> {
+  let isEmpty = true;
+  for await (const chunk of readPodLog(client, pod, options)) {
+    if (chunk !== '') isEmpty = false;
+    yield chunk;
+  }
+  if (isEmpty && pod.status?.containerStatuses?.some(({ restartCount }) => restartCount > 0))
+    yield* readPodLog(client, pod, { ...options, previous: true });
 }
 
 /** Text as it arrives, not split into lines. @throws {ApiError} when the API refuses. */
@@ -24,6 +44,7 @@ export async function* readPodLog(
     ...(options.tailLines === undefined ? {} : { tailLines: String(options.tailLines) }),
     ...(options.sinceSeconds === undefined ? {} : { sinceSeconds: String(options.sinceSeconds) }),
     ...(options.follow ? { follow: 'true' } : {}),
+    ...(options.previous ? { previous: 'true' } : {}),
   };
   const { status, body } = await client.transport.stream({
     path: objectPath(podKind, pod.metadata, 'log'),
