@@ -426,7 +426,7 @@ export function toStatus(error: unknown): Status {
 export function toCommitFailure(error: unknown): Status {
   const reason = error instanceof Error ? error.message : String(error);
   return StatusError.internal(
-    `the write was not stored and has been undone: ${reason}; free disk space under the data directory and try again`,
+    `the write was not stored and has been undone: ${reason}; make room and try again`,
   ).status;
 }
 

@@ -1,10 +1,11 @@
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
 import type { KubeObject } from '../../runtime/apis/meta/object.ts';
 import { startApiServer } from '../../runtime/apiserver/start-api-server.ts';
 import { systemClock } from '../../runtime/std/clock.ts';
@@ -90,6 +91,58 @@ describe('API server killed while it writes', () => {
       for (const name of [...acknowledged.live.keys()])
         if (!found.has(name)) acknowledged.live.delete(name);
     }
+  });
+});
+
+describe('API server on a full disk', () => {
+  const run = promisify(execFile);
+  const start = (dataDir: string): ReturnType<typeof startApiServer> =>
+    startApiServer({
+      dataDir,
+      definitions: testDefinitions,
+      clock: systemClock,
+      logger: silentLogger,
+    });
+  let mountPoint: string;
+  before(async () => {
+    mountPoint = await mkdtemp(join(tmpdir(), 'knit-full-'));
+    await run('mount', ['-t', 'tmpfs', '-o', 'size=3m', 'tmpfs', mountPoint]);
+  });
+  after(async () => {
+    await run('umount', [mountPoint]);
+    await rm(mountPoint, { recursive: true });
+  });
+
+  it('refuses writes, has the same in memory and on disk, and goes on when there is room', async () => {
+    const path = '/api/v1/namespaces/default/configmaps';
+    const data = { filler: 'x'.repeat(100_000) };
+    const ballast = join(mountPoint, 'ballast');
+    let server = await start(join(mountPoint, 'data'));
+    const create = (name: string) =>
+      server.transport.request({ method: 'POST', path, body: { metadata: { name }, data } });
+    const names = async (): Promise<string[]> => {
+      const { body } = await server.transport.request({ method: 'GET', path });
+      return (body as { items: KubeObject[] }).items.map(({ metadata }) => metadata.name);
+    };
+    await writeFile(ballast, Buffer.alloc(1024 * 1024));
+    const acknowledged: string[] = [];
+    let refusal: unknown;
+    for (let i = 0; i < 100 && !refusal; i++) {
+      const name = `c${String(i).padStart(3, '0')}`;
+      const { status, body } = await create(name);
+      if (status === 201) acknowledged.push(name);
+      else refusal = body;
+    }
+    const { code, message } = refusal as { code: number; message: string };
+    assert.equal(code, 500);
+    assert.match(message, /not stored and has been undone: no space left on the disk/);
+    assert.deepEqual(await names(), acknowledged);
+    await rm(ballast);
+    assert.equal((await create('d')).status, 201);
+    await server.close();
+    server = await start(join(mountPoint, 'data'));
+    assert.deepEqual(await names(), [...acknowledged, 'd']);
+    await server.close();
   });
 });
 

@@ -1,11 +1,15 @@
 /**
- * The journal in LMDB: one environment per data directory, values as JSON text. The only file that
- * imports lmdb.
+ * The journal in LMDB: one environment per data directory, values as JSON text. The only file of
+ * this room that imports lmdb.
  */
 import { mkdirSync } from 'node:fs';
+import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open } from 'lmdb';
 import type { Journal } from './journal.ts';
+
+/** LMDB reports a full disk as "Input/output error"; below this much free space we say what it is. */
+const DISK_FULL_BYTES = 1024 * 1024;
 
 /** Opens (and creates, mode 0700) `<dataDir>/objects.mdb`. @throws when another format is found or the disk refuses. */
 export function openLmdbJournal(dataDir: string): Journal {
@@ -15,7 +19,10 @@ export function openLmdbJournal(dataDir: string): Journal {
     encoding: 'string',
     // With overlapping sync a put resolves before it is flushed; we acknowledge writes by it.
     overlappingSync: false,
-    // Debugging aids and caches that an in-memory store above makes useless.
+    // Each `batch` is one transaction; lmdb's own grouping by event turn adds an instruction whose
+    // promise nobody holds, so that a failed commit would be an unhandled rejection.
+    eventTurnBatching: false,
+    // The store above has everything in memory already.
     cache: false,
   });
   return {
@@ -23,14 +30,35 @@ export function openLmdbJournal(dataDir: string): Journal {
       for (const { key, value } of db.getRange({ snapshot: false })) yield [key, value] as const;
     },
     async commit(batch) {
-      // Without an own transaction lmdb may split a large batch over two commits.
-      await db.transaction(() => {
-        for (const [key, value] of batch) {
-          if (value === undefined) void db.remove(key);
-          else void db.put(key, value);
-        }
-      });
+      try {
+        // Not `transaction`: its promise never settles when the commit fails (lmdb 3.5.6).
+        await db.batch(() => {
+          for (const [key, value] of batch) {
+            const written = value === undefined ? db.remove(key) : db.put(key, value);
+            // Each put of a failed commit rejects too; the batch tells it all.
+            written.catch(() => {});
+          }
+        });
+      } catch (error) {
+        throw await explainFailure(error as Error & { commitError?: unknown }, dataDir);
+      }
     },
     close: () => db.close(),
   };
+}
+
+/** lmdb rejects with "see commitError", and that is a promise which rejects with the reason. */
+async function explainFailure(
+  error: Error & { commitError?: unknown },
+  dataDir: string,
+): Promise<Error> {
+  const cause = await Promise.resolve(error.commitError ?? error).catch(
+    (reason: unknown) => reason,
+  );
+  const { bavail, bsize } = await statfs(dataDir);
+  const message =
+    bavail * bsize < DISK_FULL_BYTES
+      ? `no space left on the disk of ${dataDir}`
+      : `LMDB could not commit to ${dataDir}: ${cause instanceof Error ? cause.message : String(cause)}`;
+  return new Error(message, { cause });
 }
