@@ -5,6 +5,7 @@
  * Source: kubernetes pkg/controller/deployment (behaviour of conditions and of choosing victims).
  */
 import { createHash } from 'node:crypto';
+import { isDeepStrictEqual } from 'node:util';
 
 import { type Deployment, deploymentKind } from '../../apis/apps/types.ts';
 import { type Pod, podKind } from '../../apis/core/types.ts';
@@ -68,7 +69,7 @@ export function planDeployment(observed: ObservedDeployment, options: Deployment
     ...Array.from({ length: births }, () => createPod(deployment, hash, options)),
   ];
   const { status, requeueAfterMs } = makeStatus(deployment, { active, current, wanted }, options);
-  if (JSON.stringify(status) !== JSON.stringify(deployment.status))
+  if (!isDeepStrictEqual(status, deployment.status))
     actions.push({
       type: 'patch',
       kind: deploymentKind,
