@@ -16,11 +16,11 @@ import { forbidOutbound, removeBridge } from './network/bridge.ts';
 import { listNamespaces, removeNamespaces } from './network/netns-pool.ts';
 import {
   type CgroupLayout,
-  controllerRoots,
   listCgroups,
   parseCgroupLayout,
   readCgroupPids,
   removeCgroup,
+  removeCgroupParents,
 } from './oci/cgroups.ts';
 import { readPodStates } from './pods/pod-state-file.ts';
 import { isAlive, sendSignal } from './process-identity.ts';
@@ -60,7 +60,7 @@ export async function cleanupAgent(options: CleanupOptions): Promise<void> {
   const groups = listCgroups(layout, paths.cgroupParent);
   for (const group of groups) for (const pid of readCgroupPids(group)) sendSignal(pid, 'SIGKILL');
   const left = await removeGroups(groups, clock);
-  for (const root of controllerRoots(layout)) removeCgroup([join(root, paths.cgroupParent)]);
+  removeCgroupParents(readText('/proc/self/mountinfo'), paths.cgroupParent);
   if (left.length > 0)
     logger.warn('control groups could not be removed', {
       groups: left.map((one) => basename(one)),

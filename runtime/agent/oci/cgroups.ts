@@ -213,6 +213,14 @@ export function listCgroups(layout: CgroupLayout, parent: string): string[] {
   return found;
 }
 
+/** Removes the parent from every hierarchy of /proc/self/mountinfo: runc makes groups in all of them. */
+export function removeCgroupParents(mountinfo: string, parent: string): void {
+  for (const line of mountinfo.split('\n')) {
+    const [left = '', right = ''] = line.split(' - ');
+    if (right.startsWith('cgroup')) removeCgroup([join(left.split(' ')[4] ?? '', parent)]);
+  }
+}
+
 export function controllerRoots(layout: CgroupLayout): string[] {
   if (layout.version === 'none') return [];
   if (layout.version === 2) return [layout.root];

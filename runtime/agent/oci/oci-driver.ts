@@ -118,6 +118,7 @@ export class OciDriver implements Driver {
       netnsPath: netnsPath(sandbox.netns ?? ''),
       mounts: [...makeFileMounts(podPaths), ...withTmp(request.mounts, directories.tmp)],
       cgroupViews: runtime === 'crun' ? cgroup.views : [],
+      cgroupsPath: runtime === 'runc' ? `/${paths.cgroupParent}/${id}` : undefined,
       architecture: process.arch,
     });
     const fstab = makeFstab({

@@ -33,6 +33,8 @@ export interface OciSpecOptions {
   readonly netnsPath: string;
   readonly mounts: readonly BindMount[];
   readonly cgroupViews: readonly { readonly source: string; readonly destination: string }[];
+  /** For a runtime that insists on joining the group by itself (runc). */
+  readonly cgroupsPath?: string | undefined;
   readonly architecture: string;
 }
 
@@ -74,6 +76,7 @@ export function makeOciSpec(options: OciSpecOptions): object {
       maskedPaths: MASKED_PATHS,
       readonlyPaths: READONLY_PATHS,
       seccomp: makeSeccompProfile(options.architecture),
+      ...(options.cgroupsPath === undefined ? {} : { cgroupsPath: options.cgroupsPath }),
     },
   };
 }
