@@ -31,19 +31,16 @@ export function narrowPackaging(host: Host): void {
     const devDependencies = [...(params.devDependencyExcludeSet ?? [])]
       .map((pattern) => rebase(pattern, base))
       .filter((pattern) => pattern !== undefined);
-    const files = await original(
-      {
-        include: patterns,
-        exclude: devDependencies,
-        devDependencyExcludeSet: new Set(devDependencies),
-      },
-      base,
-    );
+    // As an exclude, `**` empties the selection before the patterns fill it. Among the patterns it
+    // would reach v3's glob library, which takes a second `**` for a duplicate of the first.
+    const exclude = ['**', ...devDependencies];
+    const devDependencyExcludeSet = new Set(devDependencies);
+    const files = await original({ include: patterns, exclude, devDependencyExcludeSet }, base);
     return files.map((file) => `${base}/${file}`);
   };
 }
 
-/** Undefined where nothing can be gained: the patterns mean the same below `base`. Pure. */
+/** The patterns after `!**` as seen from `base`; undefined where nothing can be gained. Pure. */
 export function narrowPatterns(
   include: readonly string[],
 ): { base: string; patterns: string[] } | undefined {
@@ -55,7 +52,7 @@ export function narrowPatterns(
   const patterns = rest
     .map((pattern) => rebase(pattern, base))
     .filter((pattern) => pattern !== undefined);
-  return { base, patterns: ['!**', ...patterns] };
+  return { base, patterns };
 }
 
 /** The part of a pattern before its first segment with a wildcard; without one, the directory. */
