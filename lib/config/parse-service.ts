@@ -139,12 +139,12 @@ function parseEnvironment(
       );
       continue;
     }
-    environment[name] = String(value as string | number | boolean);
+    environment[name] = String(value);
   }
   return environment;
 }
 
 const asText = (value: unknown): string | undefined =>
-  value === undefined || value === null ? undefined : String(value as string | number);
+  value === undefined || value === null ? undefined : String(value);
 const asNumber = (value: unknown): number | undefined =>
   value === undefined || value === null ? undefined : Number(value);

@@ -126,7 +126,9 @@ function foreignObject(object: KubeObject, current: KubeObject): UserError {
   const { namespace = '', name } = object.metadata;
   return new UserError(
     `${object.kind} "${namespace}/${name}" exists already and belongs to ` +
-      `${owner === undefined ? 'nobody that Knit knows' : `service "${owner}" stage "${current.metadata.labels?.[stageLabel] ?? ''}"`}` +
+      (owner === undefined
+        ? 'nobody that Knit knows'
+        : `service "${owner}" stage "${current.metadata.labels?.[stageLabel] ?? ''}"`) +
       '. Nothing was changed. Rename the function, or set another "provider.namespace".',
     'KNIT_FOREIGN_OBJECT',
   );

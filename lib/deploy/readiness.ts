@@ -19,7 +19,7 @@ export type Readiness =
 export function readinessOf(object: KubeObject): Readiness {
   if (object.kind === httpRouteKind.kind) return { state: 'ready' };
   const { status, metadata } = object as WithStatus;
-  if (isObjectReady(object as WithStatus)) return { state: 'ready' };
+  if (isObjectReady(object)) return { state: 'ready' };
   if (status?.observedGeneration !== metadata.generation)
     return { state: 'waiting', why: 'not observed yet' };
   // Of a ksvc only a failed revision is final; routes and sources settle after what they point to.

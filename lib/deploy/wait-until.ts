@@ -41,7 +41,7 @@ export async function waitUntil<T extends KubeObject, R>(
           const result = evaluate(informer.list());
           if (result !== undefined) resolve(result);
         } catch (error) {
-          reject(error as Error);
+          reject(error);
         }
       };
       informer.onChange(check);

@@ -11,9 +11,9 @@ interface EsbuildPlugin {
 
 export function adaptNeighbourPlugins(host: Host): void {
   const provider = host.service.provider;
-  const esbuild = host.pluginManager.plugins.find(
+  const esbuild: EsbuildPlugin | undefined = host.pluginManager.plugins.find(
     (plugin) => plugin.constructor.name === 'EsbuildServerlessPlugin',
-  ) as EsbuildPlugin | undefined;
+  );
   if (esbuild)
     esbuild.isNodeFunction = (fn) =>
       String(fn['runtime'] ?? provider['runtime'] ?? 'nodejs').startsWith('nodejs') &&

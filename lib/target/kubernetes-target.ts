@@ -33,7 +33,7 @@ export async function connectKubernetes(contextName: string | undefined): Promis
       'KNIT_UNKNOWN_CONTEXT',
     );
   const options: HttpsOptions = {};
-  await config.applyToHTTPSOptions(options as never);
+  await config.applyToHTTPSOptions(options);
   const authorization = options.headers?.['Authorization'] ?? options.headers?.['authorization'];
   const transport = makeHttpTransport({
     server: cluster.server,

@@ -292,7 +292,8 @@ describe('events', () => {
 
   it('reach a plain container at its root', () => {
     const [source] = eventObjects({ schedule: '@hourly' }, { image: 'a:1' });
-    assert.deepEqual((source?.spec as { sink: unknown }).sink, subscriber());
+    assert.ok(source);
+    assert.deepEqual((source.spec as { sink: unknown }).sink, subscriber());
   });
 
   it('of equal type get numbered names, and a broker each exactly once', () => {

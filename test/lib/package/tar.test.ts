@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import {
+  createWriteStream,
   mkdirSync,
   mkdtempSync,
   readFileSync,
@@ -8,7 +9,6 @@ import {
   utimesSync,
   writeFileSync,
 } from 'node:fs';
-import { createWriteStream } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { finished } from 'node:stream/promises';
