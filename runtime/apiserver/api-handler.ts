@@ -6,60 +6,30 @@
 import type { KubeObject } from '../apis/meta/object.ts';
 import type { Clock } from '../std/clock.ts';
 import {
-  makeAggregatedDiscovery,
-  makeApiGroup,
-  makeApiGroupList,
-  makeApiResourceList,
-  makeApiVersions,
-  makeOpenApi,
-  makeOpenApiIndex,
-  makeSwagger,
-  makeVersion,
-} from './discovery.ts';
-import { parseFieldSelector } from './field-selector.ts';
-import { isJsonObject } from './json-value.ts';
+  invalidListOptions,
+  isTrue,
+  parseFilter,
+  parseNumber,
+  patchTypes,
+  readPatch,
+  requireBody,
+  writeContext,
+  type ApiRequest,
+} from './api-request.ts';
+import { healthPaths, makeAggregatedDiscovery, makeDocument } from './discovery.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
-import { parseLabelSelector } from './label-selector.ts';
-import { ObjectDeleter, isDryRun, parseDeleteOptions } from './object-deleter.ts';
+import { parseDeleteOptions, type ObjectDeleter } from './object-deleter.ts';
 import { ObjectLister } from './object-lister.ts';
-import {
-  ObjectWriter,
-  type ObjectRef,
-  type PatchRequest,
-  type PatchType,
-  type WriteContext,
-  type WriteResult,
-} from './object-writer.ts';
-import { isBuiltinGroup } from './patch/list-merge-keys.ts';
+import type { ObjectRef, ObjectWriter, WriteResult } from './object-writer.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
-import type { PodLogReader } from './pod-log.ts';
-import { openPodLog } from './pod-log.ts';
+import { openPodLog, type PodLogReader } from './pod-log.ts';
 import { parseResourcePath } from './request-path.ts';
 import { toScale, withScale } from './scale-subresource.ts';
 import { StatusError, type Status } from './status-error.ts';
 import type { Store } from './store/store.ts';
-import { plainRendering, renderList, renderObject, type Rendering } from './table.ts';
-import { openWatch, type ObjectFilter, type ServerWatchEvent } from './watch.ts';
-
-export interface ApiRequest {
-  readonly method: string;
-  /** Without query. */
-  readonly path: string;
-  readonly query: Readonly<Record<string, string>>;
-  /** Parsed JSON that nobody else holds, or undefined. */
-  readonly body: unknown;
-  /** Media type without parameters. */
-  readonly contentType: string;
-  readonly userName: string;
-  /** Owner of written fields where the query names none; see managed-fields.ts. */
-  readonly defaultFieldManager: string | undefined;
-  readonly rendering: Rendering;
-  /** Acknowledge nothing before it is on disk, also of kinds that are written behind. */
-  readonly mustBeDurable: boolean;
-  /** The client takes the aggregated form of discovery. */
-  readonly wantsAggregatedDiscovery: boolean;
-}
+import { plainRendering, renderList, renderObject } from './table.ts';
+import { openWatch, type ServerWatchEvent } from './watch.ts';
 
 /** Exactly one kind of answer. A `watch` or a `log` starts when its function is called. */
 export type ApiResponse =
@@ -96,15 +66,8 @@ export interface ApiHandlerOptions {
   readonly serverAddress: () => string;
 }
 
-const patchTypes: Readonly<Record<string, PatchType>> = {
-  'application/json-patch+json': 'json',
-  'application/merge-patch+json': 'merge',
-  'application/strategic-merge-patch+json': 'strategic',
-  'application/apply-patch+yaml': 'apply',
-};
 const AGGREGATED_DISCOVERY_TYPE =
   'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
-const healthPaths = ['/healthz', '/livez', '/readyz'];
 
 /** Paths that need no credentials. */
 export const isPublicPath = (path: string): boolean =>
@@ -389,30 +352,9 @@ export class ApiHandler {
         body: makeAggregatedDiscovery(registry, path === '/api'),
         contentType: AGGREGATED_DISCOVERY_TYPE,
       };
-    const body = this.document(path);
+    const body = makeDocument(registry, path, this.options.serverAddress);
     if (body === undefined) throw StatusError.unknownPath();
     return { type: 'json', code: 200, body };
-  }
-
-  private document(path: string): unknown {
-    const { registry, serverAddress } = this.options;
-    if (path === '/version') return makeVersion();
-    if (path === '/')
-      return { paths: ['/api', '/apis', '/openapi/v2', '/openapi/v3', '/version', ...healthPaths] };
-    if (path === '/api') return makeApiVersions(serverAddress());
-    if (path === '/apis') return makeApiGroupList(registry);
-    if (path === '/openapi/v2') return makeSwagger(registry);
-    if (path === '/openapi/v3') return makeOpenApiIndex(registry);
-    if (path.startsWith('/openapi/v3/'))
-      return makeOpenApi(registry, path.slice('/openapi/v3/'.length));
-    const [, root, first = '', second, ...rest] = path.split('/');
-    if (rest.length > 0) return undefined;
-    if (root === 'api')
-      return second === undefined ? makeApiResourceList(registry, '', first) : undefined;
-    if (root !== 'apis') return undefined;
-    return second === undefined
-      ? makeApiGroup(registry, first)
-      : makeApiResourceList(registry, first, second);
   }
 }
 
@@ -429,78 +371,3 @@ export function toCommitFailure(error: unknown): Status {
     `the write was not stored and has been undone: ${reason}; make room and try again`,
   ).status;
 }
-
-function writeContext(request: ApiRequest): WriteContext {
-  const { query, userName, defaultFieldManager, mustBeDurable } = request;
-  return {
-    userName,
-    mustBeDurable,
-    fieldManager: query['fieldManager'] || defaultFieldManager,
-    dryRun: isDryRun(query['dryRun']),
-  };
-}
-
-function requireBody({ body, contentType }: ApiRequest): unknown {
-  if (contentType !== 'application/json' && contentType !== '')
-    throw StatusError.unsupportedMediaType(['application/json']);
-  if (!isJsonObject(body)) throw StatusError.badRequest('the request needs an object as its body');
-  return body;
-}
-
-function readPatch(
-  request: ApiRequest,
-  resource: Resource,
-  subresource: 'status' | undefined,
-): PatchRequest {
-  const type = Object.hasOwn(patchTypes, request.contentType)
-    ? patchTypes[request.contentType]
-    : undefined;
-  const accepted = Object.keys(patchTypes).filter(
-    (name) => isBuiltinGroup(resource.group) || patchTypes[name] !== 'strategic',
-  );
-  if (!type || !accepted.includes(request.contentType))
-    throw StatusError.unsupportedMediaType(accepted);
-  if (request.body === undefined) throw StatusError.badRequest('the patch has no body');
-  const force = isTrue(request.query['force']);
-  if (force && type !== 'apply')
-    throw StatusError.badRequest('force is allowed for apply patches only');
-  if (type === 'apply' && !request.query['fieldManager'])
-    throw StatusError.badRequest('fieldManager: Required value: is required for apply patch');
-  return { type, body: request.body, subresource, force };
-}
-
-function parseFilter(
-  query: Readonly<Record<string, string>>,
-  resource: Resource,
-  namespace: string | undefined,
-): ObjectFilter {
-  return {
-    namespace: resource.definition.namespaced ? namespace : undefined,
-    labels: parseLabelSelector(query['labelSelector'] ?? ''),
-    fields: parseFieldSelector(query['fieldSelector'] ?? '', resource),
-  };
-}
-
-/** @throws {StatusError} 400 for anything but a whole number. */
-function parseNumber(text: string | undefined, name: string): number | undefined {
-  if (text === undefined || text === '') return undefined;
-  if (!/^\d{1,15}$/.test(text))
-    throw StatusError.badRequest(
-      `${name}: Invalid value: ${JSON.stringify(text)}: must be a non-negative integer`,
-    );
-  return Number(text);
-}
-
-const isTrue = (value: string | undefined): boolean => value === 'true' || value === '1';
-
-const invalidListOptions = (resource: Resource, problem: string): StatusError =>
-  new StatusError({
-    code: 422,
-    reason: 'Invalid',
-    message: `ListOptions.meta.k8s.io "" is invalid: ${problem}`,
-    details: {
-      group: 'meta.k8s.io',
-      kind: 'ListOptions',
-      causes: [{ message: `${problem} (${resource.plural})` }],
-    },
-  });

@@ -6,7 +6,7 @@ import { isBuiltinGroup } from './patch/list-merge-keys.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
 
 /** The Kubernetes version whose behaviour this server follows; Knative asks for 1.34 at least. */
-export const kubernetesVersion = { major: '1', minor: '34', gitVersion: 'v1.34.0+knit' };
+const kubernetesVersion = { major: '1', minor: '34', gitVersion: 'v1.34.0+knit' };
 
 const objectVerbs = [
   'create',
@@ -20,7 +20,34 @@ const objectVerbs = [
 ];
 const subresourceVerbs = ['get', 'patch', 'update'];
 
-export const makeVersion = (): unknown => ({
+export const healthPaths = ['/healthz', '/livez', '/readyz'];
+
+/** The document at a path that addresses no resources. @returns undefined when there is none. */
+export function makeDocument(
+  registry: KindRegistry,
+  path: string,
+  serverAddress: () => string,
+): unknown {
+  if (path === '/version') return makeVersion();
+  if (path === '/')
+    return { paths: ['/api', '/apis', '/openapi/v2', '/openapi/v3', '/version', ...healthPaths] };
+  if (path === '/api') return makeApiVersions(serverAddress());
+  if (path === '/apis') return makeApiGroupList(registry);
+  if (path === '/openapi/v2') return makeSwagger(registry);
+  if (path === '/openapi/v3') return makeOpenApiIndex(registry);
+  if (path.startsWith('/openapi/v3/'))
+    return makeOpenApi(registry, path.slice('/openapi/v3/'.length));
+  const [, root, first = '', second, ...rest] = path.split('/');
+  if (rest.length > 0) return undefined;
+  if (root === 'api')
+    return second === undefined ? makeApiResourceList(registry, '', first) : undefined;
+  if (root !== 'apis') return undefined;
+  return second === undefined
+    ? makeApiGroup(registry, first)
+    : makeApiResourceList(registry, first, second);
+}
+
+const makeVersion = (): unknown => ({
   ...kubernetesVersion,
   gitCommit: '',
   gitTreeState: 'clean',
@@ -30,13 +57,13 @@ export const makeVersion = (): unknown => ({
   platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 });
 
-export const makeApiVersions = (serverAddress: string): unknown => ({
+const makeApiVersions = (serverAddress: string): unknown => ({
   kind: 'APIVersions',
   versions: ['v1'],
   serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
 });
 
-export const makeApiGroupList = (registry: KindRegistry): unknown => ({
+const makeApiGroupList = (registry: KindRegistry): unknown => ({
   kind: 'APIGroupList',
   apiVersion: 'v1',
   groups: [...registry.groups.keys()]
@@ -45,17 +72,13 @@ export const makeApiGroupList = (registry: KindRegistry): unknown => ({
 });
 
 /** @returns undefined when the group is unknown. */
-export function makeApiGroup(registry: KindRegistry, group: string): unknown {
+function makeApiGroup(registry: KindRegistry, group: string): unknown {
   if (group === '' || !registry.groups.has(group)) return undefined;
   return { kind: 'APIGroup', apiVersion: 'v1', ...describeGroup(registry, group) };
 }
 
 /** @returns undefined when the version is unknown. */
-export function makeApiResourceList(
-  registry: KindRegistry,
-  group: string,
-  version: string,
-): unknown {
+function makeApiResourceList(registry: KindRegistry, group: string, version: string): unknown {
   const resources = resourcesOf(registry, group, version);
   if (resources.length === 0) return undefined;
   return {
@@ -152,7 +175,7 @@ const resourcesOf = (registry: KindRegistry, group: string, version: string): Re
   registry.resources.filter((resource) => resource.group === group && resource.version === version);
 
 /** Documents by group and version; kubectl asks here whether the server validates fields itself. */
-export function makeOpenApiIndex(registry: KindRegistry): unknown {
+function makeOpenApiIndex(registry: KindRegistry): unknown {
   const paths: Record<string, unknown> = {};
   for (const [group, versions] of registry.groups)
     for (const version of versions) {
@@ -165,7 +188,7 @@ export function makeOpenApiIndex(registry: KindRegistry): unknown {
 }
 
 /** A minimal OpenAPI 3 document of one group and version. @returns undefined when it is unknown. */
-export function makeOpenApi(registry: KindRegistry, path: string): unknown {
+function makeOpenApi(registry: KindRegistry, path: string): unknown {
   const resources = registry.resources.filter(
     ({ group, version }) => groupVersionPath(group, version) === path,
   );
@@ -181,7 +204,7 @@ export function makeOpenApi(registry: KindRegistry, path: string): unknown {
 }
 
 /** A minimal Swagger 2 document: kinds without fields, which older kubectl accepts as "no opinion". */
-export const makeSwagger = (registry: KindRegistry): unknown => ({
+const makeSwagger = (registry: KindRegistry): unknown => ({
   swagger: '2.0',
   info: { title: 'Kubernetes', version: kubernetesVersion.gitVersion },
   paths: Object.fromEntries(

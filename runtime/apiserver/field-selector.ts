@@ -68,7 +68,7 @@ export function parseFieldSelector(text: string, resource: GroupResource): Field
 export function matchesFields(selector: FieldSelector, object: KubeObject): boolean {
   return selector.every(({ field, isEqual, value }) => {
     const raw = field === 'source' ? eventSource(object) : getPath(object, field);
-    const actual = raw === undefined || raw === null ? '' : String(raw as string);
+    const actual = typeof raw === 'object' ? JSON.stringify(raw) : String(raw ?? '');
     return (actual === value) === isEqual;
   });
 }

@@ -15,7 +15,7 @@ import {
   orphanFinalizer,
   type ObjectDeleter,
 } from './object-deleter.ts';
-import { isDeletable } from './object-writer.ts';
+import { isDeletable } from './object-rules.ts';
 import type { Store, StoreChange } from './store/store.ts';
 
 export interface GarbageCollectorOptions {
@@ -178,7 +178,8 @@ export class GarbageCollector {
 
   private orphan(resource: Resource, owner: KubeObject): Promise<void> | undefined {
     const { uid } = owner.metadata;
-    for (const key of [...(this.dependents.get(uid ?? '') ?? [])]) {
+    // The set loses keys while it is walked, which a Set allows.
+    for (const key of this.dependents.get(uid ?? '') ?? []) {
       const found = this.find(key);
       const references = found?.object.metadata.ownerReferences ?? [];
       const rest = references.filter((reference) => reference.uid !== uid);

@@ -10,9 +10,9 @@ import {
   toCommitFailure,
   toStatus,
   type ApiHandler,
-  type ApiRequest,
   type ApiResponse,
 } from './api-handler.ts';
+import type { ApiRequest } from './api-request.ts';
 import { checkDepth } from './json-value.ts';
 import type { OpenWatches } from './open-watches.ts';
 import { StatusError, type Status } from './status-error.ts';

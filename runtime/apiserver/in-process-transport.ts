@@ -3,8 +3,9 @@
  * Request bodies are cloned, answers are the stored, frozen objects themselves, and a watch hears
  * of a write in the tick of that write.
  */
-import type { KubeRequest, KubeTransport, WatchEvent } from '../kube/transport.ts';
-import { toCommitFailure, toStatus, type ApiHandler, type ApiRequest } from './api-handler.ts';
+import type { KubeRequest, KubeTransport } from '../kube/transport.ts';
+import { toCommitFailure, toStatus, type ApiHandler } from './api-handler.ts';
+import type { ApiRequest } from './api-request.ts';
 import { cloneJson } from './json-value.ts';
 import type { OpenWatches } from './open-watches.ts';
 import { StatusError } from './status-error.ts';
@@ -53,7 +54,7 @@ export function makeInProcessTransport(options: {
             open,
             timeoutSeconds,
             signal: request.signal,
-            onEvent: onEvent as (event: WatchEvent) => void,
+            onEvent,
             onEnd: resolve,
           });
         } catch (error) {

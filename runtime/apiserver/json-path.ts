@@ -64,5 +64,5 @@ function followStep(value: unknown, step: Step): unknown[] {
   if (!Array.isArray(value)) return [];
   if (step.type === 'index') return step.index < value.length ? [value[step.index]] : [];
   if (step.type === 'all') return value;
-  return value.filter((item) => String(follow([item], step.path)[0] as string) === step.equals);
+  return value.filter((item) => follow([item], step.path)[0] === step.equals);
 }

@@ -36,9 +36,7 @@ export function cloneJson<T>(value: T, depth = 0): T {
   if (typeof value !== 'object' || value === null) return value;
   assertDepth(depth);
   if (Array.isArray(value)) {
-    const items: unknown[] = new Array(value.length);
-    for (let i = 0; i < value.length; i++) items[i] = cloneJson(value[i] ?? null, depth + 1);
-    return items as T;
+    return value.map((item: unknown) => cloneJson(item ?? null, depth + 1)) as T;
   }
   const copy: JsonObject = {};
   for (const key in value) {

@@ -70,7 +70,7 @@ export class KeyWorker {
     try {
       settled = this.options.work(key);
     } catch (error) {
-      settled = Promise.reject(error as Error);
+      settled = Promise.reject(error);
     }
     if (!settled) return;
     this.waiting.add(key);

@@ -101,8 +101,9 @@ export async function createInitialNamespaces(
     mustBeDurable: true,
     dryRun: false,
   };
-  const writes = initialNamespaces
-    .filter((name) => !store.get(namespacesStore, '', name))
-    .map((name) => writer.create(resource, '', { metadata: { name } }, context).durable);
-  await Promise.all(writes);
+  const missing = initialNamespaces.filter((name) => !store.get(namespacesStore, '', name));
+  const writes = missing.map((name) =>
+    writer.create(resource, '', { metadata: { name } }, context),
+  );
+  for (const { durable } of writes) await durable;
 }

@@ -7,14 +7,8 @@ import type { KubeObject, ObjectMeta } from '../apis/meta/object.ts';
 import type { Clock } from '../std/clock.ts';
 import { getPath, isJsonObject, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
-import {
-  durabilityOf,
-  formatTime,
-  isDeletable,
-  namespacesStore,
-  type ObjectRef,
-  type WriteResult,
-} from './object-writer.ts';
+import { durabilityOf, formatTime, isDeletable } from './object-rules.ts';
+import { namespacesStore, type ObjectRef, type WriteResult } from './object-writer.ts';
 import { deletedStatus, StatusError, type Status } from './status-error.ts';
 import type { Store } from './store/store.ts';
 

@@ -10,12 +10,25 @@ import type { Random } from '../std/random.ts';
 import { recordUpdate, type FieldWriter } from './apply/managed-fields.ts';
 import { applyConfiguration } from './apply/server-side-apply.ts';
 import { admit } from './admission.ts';
-import { isJsonObject, jsonEqual, type JsonObject } from './json-value.ts';
+import { isJsonObject, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { isBuiltinGroup, mergeSchemaOf } from './patch/list-merge-keys.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
 import { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
+import {
+  assertNoNewFinalizers,
+  assertUnchanged,
+  durabilityOf,
+  formatTime,
+  immutable,
+  isDeletable,
+  isSameObject,
+  isSpecEqual,
+  keepServerFields,
+  ownPart,
+  withoutUnset,
+} from './object-rules.ts';
 import { StatusError } from './status-error.ts';
 import type { Durability, Store, StoreWrite } from './store/store.ts';
 
@@ -234,11 +247,11 @@ export class ObjectWriter {
     const { apiVersion = resource.apiVersion, kind = resource.kind, metadata = {} } = body;
     if (apiVersion !== resource.apiVersion)
       throw StatusError.badRequest(
-        `the API version in the data (${String(apiVersion as string)}) does not match the expected API version (${resource.apiVersion})`,
+        `the API version in the data (${JSON.stringify(apiVersion)}) does not match the expected API version (${resource.apiVersion})`,
       );
     if (kind !== resource.kind)
       throw StatusError.badRequest(
-        `the kind in the data (${String(kind as string)}) does not match the expected kind (${resource.kind})`,
+        `the kind in the data (${JSON.stringify(kind)}) does not match the expected kind (${resource.kind})`,
       );
     if (!isJsonObject(metadata)) throw StatusError.badRequest('metadata must be an object');
     const meta = withoutUnset(metadata) as unknown as ObjectMeta;
@@ -417,17 +430,6 @@ export class ObjectWriter {
   }
 }
 
-export const formatTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
-
-export const durabilityOf = (resource: Resource, mustBeDurable: boolean): Durability =>
-  mustBeDurable ? 'sync' : (resource.definition.durability ?? 'sync');
-
-/** Marked for deletion, and nothing holds it any longer: no finalizer, no grace period. */
-export const isDeletable = ({ metadata }: KubeObject): boolean =>
-  metadata.deletionTimestamp !== undefined &&
-  (metadata.finalizers ?? []).length === 0 &&
-  (metadata.deletionGracePeriodSeconds ?? 0) === 0;
-
 function patchObject(resource: Resource, object: KubeObject, request: PatchRequest): unknown {
   if (request.type === 'json') return applyJsonPatch(object, request.body);
   if (request.type === 'merge') {
@@ -436,100 +438,4 @@ function patchObject(resource: Resource, object: KubeObject, request: PatchReque
     return applyMergePatch(object, request.body);
   }
   return applyStrategicMergePatch(object, request.body, mergeSchemaOf(resource.group));
-}
-
-/** Of an applied object, the part that this path may write. */
-function ownPart(
-  resource: Resource,
-  object: KubeObject,
-  subresource: 'status' | undefined,
-): KubeObject {
-  if (!resource.definition.hasStatus) return object;
-  const { status, ...rest } = object as KubeObject & JsonObject;
-  if (subresource === undefined) return rest as unknown as KubeObject;
-  const { apiVersion, kind, metadata } = object;
-  const { name, namespace } = metadata;
-  return {
-    apiVersion,
-    kind,
-    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
-    ...(status === undefined ? {} : { status }),
-  };
-}
-
-/** Go clients send unset fields of metadata as null, e.g. `creationTimestamp: null`. */
-function withoutUnset(metadata: JsonObject): JsonObject {
-  const copy: JsonObject = {};
-  for (const key of Object.keys(metadata))
-    if (metadata[key] !== null && metadata[key] !== undefined) copy[key] = metadata[key];
-  return copy;
-}
-
-function assertUnchanged(resource: Resource, old: KubeObject, incoming: KubeObject): void {
-  const { name, uid, resourceVersion } = incoming.metadata;
-  if (uid && uid !== old.metadata.uid)
-    throw StatusError.conflict(
-      resource,
-      name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid ?? ''}`,
-    );
-  if (resourceVersion && resourceVersion !== old.metadata.resourceVersion)
-    throw StatusError.conflict(resource, name);
-}
-
-function keepServerFields(meta: ObjectMeta, old: ObjectMeta): void {
-  const keys = [
-    'uid',
-    'creationTimestamp',
-    'deletionTimestamp',
-    'deletionGracePeriodSeconds',
-    'generation',
-    'generateName',
-    'managedFields',
-    'resourceVersion',
-  ] as const;
-  for (const key of keys) {
-    if (old[key] === undefined) delete meta[key];
-    else (meta as unknown as JsonObject)[key] = old[key];
-  }
-}
-
-function assertNoNewFinalizers(resource: Resource, old: KubeObject, next: KubeObject): void {
-  const before = old.metadata.finalizers ?? [];
-  const added = (next.metadata.finalizers ?? []).filter((name) => !before.includes(name));
-  if (added.length > 0)
-    throw StatusError.invalid(resource, old.metadata.name, [
-      {
-        reason: 'FieldValueForbidden',
-        message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
-        field: 'metadata.finalizers',
-      },
-    ]);
-}
-
-const immutable = (
-  field: string,
-  value: unknown,
-): { reason: string; message: string; field: string } => ({
-  reason: 'FieldValueInvalid',
-  message: `Invalid value: ${JSON.stringify(value) ?? 'undefined'}: field is immutable`,
-  field,
-});
-
-/** Equal but for what the server itself sets on a write. */
-function isSameObject(old: KubeObject, next: KubeObject): boolean {
-  const keys = Object.keys(next);
-  if (keys.length !== Object.keys(old).length) return false;
-  return keys.every((key) =>
-    jsonEqual((old as unknown as JsonObject)[key], (next as unknown as JsonObject)[key]),
-  );
-}
-
-/** Everything outside metadata and status. */
-function isSpecEqual(old: KubeObject, next: KubeObject): boolean {
-  const keys = new Set([...Object.keys(old), ...Object.keys(next)]);
-  for (const key of ['apiVersion', 'kind', 'metadata', 'status']) keys.delete(key);
-  return [...keys].every((key) =>
-    jsonEqual((old as unknown as JsonObject)[key], (next as unknown as JsonObject)[key]),
-  );
 }

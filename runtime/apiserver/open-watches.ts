@@ -63,6 +63,6 @@ export class OpenWatches {
   }
 
   closeAll(): void {
-    for (const end of [...this.ends]) end();
+    for (const end of this.ends) end();
   }
 }

@@ -423,7 +423,8 @@ describe('API server', () => {
         watch.events.map(({ type }) => type),
         ['ADDED', 'BOOKMARK'],
       );
-      assert.deepEqual((watch.events[1]?.object as any).metadata.annotations, {
+      const bookmark = watch.events[1]?.object as any;
+      assert.deepEqual(bookmark.metadata.annotations, {
         'k8s.io/initial-events-end': 'true',
       });
       await watch.stop();

@@ -33,19 +33,19 @@ describe('API server killed while it writes', () => {
   after(() => rm(directory, { recursive: true, force: true }));
 
   async function writeAndKill(run: number, acknowledged: Acknowledged): Promise<void> {
-    const process_ = spawn(process.execPath, [...loader, child, directory, String(run)], {
+    const writer = spawn(process.execPath, [...loader, child, directory, String(run)], {
       stdio: ['ignore', 'pipe', 'inherit'],
     });
     let text = '';
     let writes = 0;
     // Each run is killed at another point of its life.
     const enough = 60 + run * 37;
-    process_.stdout.on('data', (chunk: Buffer) => {
+    writer.stdout.on('data', (chunk: Buffer) => {
       text += chunk.toString();
       writes = text.split('\n').length - 1;
-      if (writes >= enough) process_.kill('SIGKILL');
+      if (writes >= enough) writer.kill('SIGKILL');
     });
-    await once(process_, 'close');
+    await once(writer, 'close');
     assert.ok(writes >= enough, `the child ended by itself after ${writes} writes`);
     for (const line of text.split('\n').slice(0, -1)) {
       const [what = '', name = '', version] = line.split(' ');
@@ -88,7 +88,7 @@ describe('API server killed while it writes', () => {
       for (const { metadata: meta } of items)
         assert.ok(Number(meta.resourceVersion) < Number(metadata.resourceVersion));
       assert.ok(Number(metadata.resourceVersion) > acknowledged.version);
-      for (const name of [...acknowledged.live.keys()])
+      for (const name of acknowledged.live.keys())
         if (!found.has(name)) acknowledged.live.delete(name);
     }
   });

@@ -1,11 +1,9 @@
 import assert from 'node:assert/strict';
-import { request as httpRequest } from 'node:http';
+import { request as httpRequest, type IncomingMessage, type OutgoingHttpHeaders } from 'node:http';
 import { request as httpsRequest, type RequestOptions } from 'node:https';
-import type { IncomingMessage } from 'node:http';
-import { stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { mkdtemp, rm, stat, writeFile } from 'node:fs/promises';
 import { X509Certificate } from 'node:crypto';
 import {
   AppsV1Api,
@@ -69,7 +67,10 @@ describe('API server over TLS', () => {
     body?: string | Buffer,
   ): Promise<IncomingMessage> =>
     new Promise((resolve, reject) => {
-      const headers = { authorization: `Bearer ${pki.token}`, ...options.headers };
+      const headers = {
+        authorization: `Bearer ${pki.token}`,
+        ...(options.headers as OutgoingHttpHeaders | undefined),
+      };
       const request = httpsRequest(
         new URL(path, api.server.url),
         { ca: pki.ca, ...options, headers },
@@ -161,7 +162,7 @@ describe('API server over TLS', () => {
       await apps.replaceNamespacedDeploymentScale({
         namespace,
         name: 'd',
-        body: { ...scale, spec: { replicas: 4 } },
+        body: Object.assign(scale, { spec: { replicas: 4 } }),
       });
       assert.equal(
         (await apps.readNamespacedDeployment({ namespace, name: 'd' })).spec?.replicas,

@@ -71,7 +71,7 @@ describe('object store', () => {
 
   it('commits the writes of one turn together, in one batch', async () => {
     const writes = ['a', 'b', 'c'].map((name) => store.put(resource, configMap(name), 'sync'));
-    await Promise.all(writes.map(({ durable }) => durable));
+    for (const { durable } of writes) await durable;
     assert.deepEqual(
       journal.batches.map((batch) => batch.length),
       [3],

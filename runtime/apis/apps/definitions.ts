@@ -1,4 +1,5 @@
 /** What an API server must know of apps/v1. Source: k8s.io/kubernetes pkg/apis/apps (defaults, rules). */
+import { isSameStringMap } from '../core/string-map.ts';
 import { defaultPodSpec, validatePodSpec } from '../core/pod-spec.ts';
 import type { FieldError } from '../meta/field-error.ts';
 import { missingField } from '../meta/field-error.ts';
@@ -68,11 +69,8 @@ function validateDeployment(object: Deployment, context: AdmissionContext): Fiel
       message: 'invalid value: `selector` does not match template `labels`',
       paths: ['spec.template.metadata.labels'],
     });
-  const before = (context.old as Deployment | undefined)?.spec.selector.matchLabels;
-  const isSame =
-    before === undefined ||
-    JSON.stringify(Object.entries(before).sort()) ===
-      JSON.stringify(Object.entries(selector.matchLabels ?? {}).sort());
-  if (!isSame) errors.push({ message: 'field is immutable', paths: ['spec.selector'] });
+  const before = context.old as Deployment | undefined;
+  if (before && !isSameStringMap(before.spec.selector.matchLabels, selector.matchLabels))
+    errors.push({ message: 'field is immutable', paths: ['spec.selector'] });
   return errors;
 }

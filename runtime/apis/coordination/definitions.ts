@@ -26,6 +26,4 @@ export const leaseKind: KindDefinition<Lease> = {
   columns: [{ name: 'Holder', type: 'string', jsonPath: '.spec.holderIdentity' }],
 };
 
-export const coordinationDefinitions: readonly KindDefinition[] = [
-  leaseKind as unknown as KindDefinition,
-];
+export const coordinationDefinitions: readonly KindDefinition[] = [leaseKind];

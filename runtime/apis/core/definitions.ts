@@ -8,6 +8,7 @@ import { missingField } from '../meta/field-error.ts';
 import type { AdmissionContext, KindDefinition } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
 import { defaultPodSpec, validatePodSpec } from './pod-spec.ts';
+import { isSameStringMap } from './string-map.ts';
 import type {
   ConfigMap,
   CoreService,
@@ -135,7 +136,7 @@ const secret: KindDefinition<Secret> = {
     const { stringData, ...rest } = object;
     if (stringData === undefined) return { ...rest, type: object.type ?? 'Opaque' };
     const encoded = Object.entries(stringData).map(
-      ([key, value]) => [key, encodeBase64(String(value))] as const,
+      ([key, value]) => [key, encodeBase64(value)] as const,
     );
     return {
       ...rest,
@@ -182,9 +183,9 @@ const persistentVolume: KindDefinition<PersistentVolume> = {
 export const coreDefinitions: readonly KindDefinition[] = [
   pod as unknown as KindDefinition,
   service as unknown as KindDefinition,
-  namespace as unknown as KindDefinition,
-  configMap as unknown as KindDefinition,
-  secret as unknown as KindDefinition,
+  namespace,
+  configMap,
+  secret,
   persistentVolumeClaim as unknown as KindDefinition,
   persistentVolume as unknown as KindDefinition,
   {
@@ -288,17 +289,14 @@ function validateKeys(data: unknown, field: string): FieldError[] {
 }
 
 /** Both kinds freeze their data, and the switch itself, once `immutable` is set. */
-function validateImmutable(
-  object: (ConfigMap | Secret) & KubeObject,
-  { old }: AdmissionContext,
-): FieldError[] {
-  const before = old as ConfigMap | Secret | undefined;
+function validateImmutable(object: ConfigMap | Secret, { old }: AdmissionContext): FieldError[] {
+  const before: ConfigMap | Secret | undefined = old;
   if (before?.immutable !== true) return [];
-  const dataOf = (item: ConfigMap | Secret): string =>
-    JSON.stringify([
-      Object.entries(item.data ?? {}).sort(),
-      Object.entries(('binaryData' in item && item.binaryData) || {}).sort(),
-    ]);
-  if (object.immutable === true && dataOf(object) === dataOf(before)) return [];
+  const binaryOf = (item: ConfigMap | Secret): Record<string, string> =>
+    ('binaryData' in item && item.binaryData) || {};
+  const isSame =
+    isSameStringMap(object.data, before.data) &&
+    isSameStringMap(binaryOf(object), binaryOf(before));
+  if (object.immutable === true && isSame) return [];
   return [{ message: 'field is immutable when `immutable` is set', paths: ['data'] }];
 }

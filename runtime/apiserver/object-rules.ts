@@ -1,0 +1,114 @@
+/**
+ * What a write may change of an object that exists, and what it may not: the rules that hold for
+ * every kind, as pure functions over the stored and the incoming object.
+ * Source: k8s.io/apiserver pkg/registry/rest (behaviour).
+ */
+import type { KubeObject, ObjectMeta } from '../apis/meta/object.ts';
+import { jsonEqual, type JsonObject } from './json-value.ts';
+import type { Resource } from './kind-registry.ts';
+import { StatusError, type StatusCause } from './status-error.ts';
+import type { Durability } from './store/store.ts';
+
+export const formatTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
+
+export const durabilityOf = (resource: Resource, mustBeDurable: boolean): Durability =>
+  mustBeDurable ? 'sync' : (resource.definition.durability ?? 'sync');
+
+/** Marked for deletion, and nothing holds it any longer: no finalizer, no grace period. */
+export const isDeletable = ({ metadata }: KubeObject): boolean =>
+  metadata.deletionTimestamp !== undefined &&
+  (metadata.finalizers ?? []).length === 0 &&
+  (metadata.deletionGracePeriodSeconds ?? 0) === 0;
+
+/** Of an applied object, the part that this path may write. */
+export function ownPart(
+  resource: Resource,
+  object: KubeObject,
+  subresource: 'status' | undefined,
+): KubeObject {
+  if (!resource.definition.hasStatus) return object;
+  const { status, ...rest }: KubeObject & { status?: unknown } = object;
+  if (subresource === undefined) return rest;
+  const { apiVersion, kind, metadata } = object;
+  const { name, namespace } = metadata;
+  return {
+    apiVersion,
+    kind,
+    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
+    ...(status === undefined ? {} : { status }),
+  };
+}
+
+/** Go clients send unset fields of metadata as null, e.g. `creationTimestamp: null`. */
+export function withoutUnset(metadata: JsonObject): JsonObject {
+  const copy: JsonObject = {};
+  for (const key of Object.keys(metadata))
+    if (metadata[key] !== null && metadata[key] !== undefined) copy[key] = metadata[key];
+  return copy;
+}
+
+export function assertUnchanged(resource: Resource, old: KubeObject, incoming: KubeObject): void {
+  const { name, uid, resourceVersion } = incoming.metadata;
+  if (uid && uid !== old.metadata.uid)
+    throw StatusError.conflict(
+      resource,
+      name,
+      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid ?? ''}`,
+    );
+  if (resourceVersion && resourceVersion !== old.metadata.resourceVersion)
+    throw StatusError.conflict(resource, name);
+}
+
+export function keepServerFields(meta: ObjectMeta, old: ObjectMeta): void {
+  const keys = [
+    'uid',
+    'creationTimestamp',
+    'deletionTimestamp',
+    'deletionGracePeriodSeconds',
+    'generation',
+    'generateName',
+    'managedFields',
+    'resourceVersion',
+  ] as const;
+  for (const key of keys) {
+    if (old[key] === undefined) delete meta[key];
+    else (meta as unknown as JsonObject)[key] = old[key];
+  }
+}
+
+export function assertNoNewFinalizers(resource: Resource, old: KubeObject, next: KubeObject): void {
+  const before = old.metadata.finalizers ?? [];
+  const added = (next.metadata.finalizers ?? []).filter((name) => !before.includes(name));
+  if (added.length > 0)
+    throw StatusError.invalid(resource, old.metadata.name, [
+      {
+        reason: 'FieldValueForbidden',
+        message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
+        field: 'metadata.finalizers',
+      },
+    ]);
+}
+
+export const immutable = (field: string, value: unknown): StatusCause => ({
+  reason: 'FieldValueInvalid',
+  message: `Invalid value: ${JSON.stringify(value) ?? 'undefined'}: field is immutable`,
+  field,
+});
+
+/** Equal but for what the server itself sets on a write. */
+export function isSameObject(old: KubeObject, next: KubeObject): boolean {
+  const keys = Object.keys(next);
+  if (keys.length !== Object.keys(old).length) return false;
+  return keys.every((key) =>
+    jsonEqual((old as unknown as JsonObject)[key], (next as unknown as JsonObject)[key]),
+  );
+}
+
+/** Everything outside metadata and status. */
+export function isSpecEqual(old: KubeObject, next: KubeObject): boolean {
+  const keys = new Set([...Object.keys(old), ...Object.keys(next)]);
+  for (const key of ['apiVersion', 'kind', 'metadata', 'status']) keys.delete(key);
+  return [...keys].every((key) =>
+    jsonEqual((old as unknown as JsonObject)[key], (next as unknown as JsonObject)[key]),
+  );
+}
