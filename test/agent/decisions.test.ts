@@ -65,6 +65,12 @@ describe('a probe', () => {
     assert.equal(probeDelayMs(probe, initialProbeState, 0, true), 3_000);
     assert.equal(probeDelayMs(probe, initialProbeState, 1, true), 7_000);
   });
+
+  it('of liveness first looks after one period, unless told otherwise', () => {
+    assert.equal(probeDelayMs({ periodSeconds: 7 }, initialProbeState, 0, false), 7_000);
+    const probe = { initialDelaySeconds: 1, periodSeconds: 7 };
+    assert.equal(probeDelayMs(probe, initialProbeState, 0, false), 1_000);
+  });
 });
 
 describe('the environment of a container', () => {

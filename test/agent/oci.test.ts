@@ -287,6 +287,22 @@ describe('the agent with containers', function () {
       );
     });
 
+    it('leaves a container alone whose commands succeed, from its first moment on', async () => {
+      const exec = { command: ['/bin/sh', '-c', 'exit 0'] };
+      await machine.client.create(
+        deploymentKind,
+        makeDeployment('fit', {
+          image: TEST_IMAGE,
+          readinessProbe: { exec, periodSeconds: 0, failureThreshold: 1, timeoutSeconds: 5 },
+          startupProbe: { exec, periodSeconds: 1, failureThreshold: 1, timeoutSeconds: 5 },
+        }),
+      );
+      const pod = await readyPod('fit');
+      assert.equal(pod.status?.containerStatuses?.[0]?.restartCount, 0);
+      await machine.client.delete(deploymentKind, { namespace: 'default', name: 'fit' });
+      await eventually('no pods', async () => (await podsOf(machine.client, 'fit')).length === 0);
+    });
+
     it('restarts a container whose liveness command fails', async () => {
       await machine.client.create(
         deploymentKind,

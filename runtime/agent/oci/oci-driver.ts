@@ -16,7 +16,7 @@ import {
 } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-import type { Clock } from '../../std/clock.ts';
+import { type Clock, sleep } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
 import { type AgentPaths, attemptLog, attemptRoot, type PodPaths } from '../agent-paths.ts';
 import {
@@ -58,6 +58,8 @@ export interface OciDriverOptions {
   readonly logger: Logger;
 }
 
+/** Of an exec that comes before the container is created. */
+const CREATED_POLL_MS = 5;
 /** A group is busy for a moment after its last process died: until it has been reaped. */
 const CGROUP_REMOVE_RETRY_MS = 20;
 const CGROUP_REMOVE_ATTEMPTS_MAX = 100;
@@ -252,6 +254,11 @@ export class OciDriver implements Driver {
       },
       kill,
       exec: async (command, timeoutMs) => {
+        // The runtime knows the container from the moment it writes the pid file.
+        for (let waitedMs = 0; initPid() === undefined; waitedMs += CREATED_POLL_MS) {
+          if (waitedMs >= timeoutMs) throw new Error('the container has not been created yet');
+          await sleep(this.options.clock, CREATED_POLL_MS);
+        }
         const args = ['--root', paths.runtimeState, 'exec', record.id, ...command];
         if (runtime === 'crun') args.unshift('--cgroup-manager=disabled');
         const inNamespace = [

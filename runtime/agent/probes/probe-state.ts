@@ -40,7 +40,7 @@ const EAGER_ATTEMPTS = 20;
 /** Knative's meaning of `periodSeconds: 0`: as often as it takes until the first success. */
 export const isEager = (probe: Probe): boolean => (probe.periodSeconds ?? 0) === 0;
 
-/** Wait before attempt number `attempt` (from 0), in ms. */
+/** Wait before attempt number `attempt` (from 0), in ms. `mayBeEager` is false for liveness. */
 export function probeDelayMs(
   probe: Probe,
   state: ProbeState,
@@ -51,6 +51,9 @@ export function probeDelayMs(
     if (attempt < EAGER_ATTEMPTS) return Math.min(10, EAGER_MS_MIN + attempt);
     return EAGER_MS_MAX;
   }
-  if (attempt === 0) return (probe.initialDelaySeconds ?? 0) * 1000;
-  return (probe.periodSeconds || PERIOD_SECONDS_DEFAULT) * 1000;
+  const periodMs = (probe.periodSeconds || PERIOD_SECONDS_DEFAULT) * 1000;
+  if (attempt > 0) return periodMs;
+  const initialMs = (probe.initialDelaySeconds ?? 0) * 1000;
+  // A liveness probe in the first milliseconds could only end what has not begun.
+  return initialMs === 0 && !mayBeEager ? periodMs : initialMs;
 }
