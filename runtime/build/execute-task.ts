@@ -214,11 +214,15 @@ async function readResults(
 }
 
 function describeFailure(error: unknown): { reason: string; message: string } {
-  if (error instanceof BuildError) return { reason: error.reason, message: error.message };
   const { code, path, message } = error as NodeJS.ErrnoException;
-  if (code === 'ENOSPC') return { reason: 'DiskFull', message: diskFull(path) };
+  // buildah says it in words; the file system in a code.
+  if (code === 'ENOSPC' || noSpace.test(message))
+    return { reason: 'DiskFull', message: `${diskFull(path)}: ${message}` };
+  if (error instanceof BuildError) return { reason: error.reason, message };
   return { reason: 'Failed', message: message ?? String(error) };
 }
+
+const noSpace = /no space left on device/i;
 
 const diskFull = (path?: string): string =>
   `the disk is full${path ? ` (while writing ${path})` : ''}: free some space, e.g. with knit down --purge of a home that is no longer used, and deploy again`;
@@ -269,7 +273,7 @@ class StepStates {
     const why = isTimedOut
       ? `"step-${step.name}" exceeded its timeout of ${step.timeoutMs / 1000} s`
       : `"step-${step.name}" exited with code ${exitCode}`;
-    const cause = /no space left on device/i.test(tail) ? `: ${diskFull()}` : '';
+    const cause = noSpace.test(tail) ? `: ${diskFull()}` : '';
     return `${why}${cause}${lines === '' ? '' : `:\n${lines}`}`;
   }
 

@@ -45,8 +45,9 @@ export class BuildHome {
     this.client = new KubeClient(api.transport);
   }
 
-  static async create(mode: 'buildah' | 'bundle'): Promise<BuildHome> {
-    const home = await mkdtemp(join(tmpdir(), 'knit-build-'));
+  /** @param parent where to put the home. */
+  static async create(mode: 'buildah' | 'bundle', parent = tmpdir()): Promise<BuildHome> {
+    const home = await mkdtemp(join(parent, 'knit-build-'));
     const api = await startApiServer({
       dataDir: join(home, 'data'),
       definitions: [...coreDefinitions, ...tektonDefinitions],
