@@ -121,6 +121,8 @@ step('Wait for the schedule');
 await expectLog('restock', 'Scheduled Event', 'restock was called by its schedule');
 
 step('Wait for zero, and call again');
+await expectHttp({ host: api, path: '/products/mocha' }, (body) => JSON.parse(body).id === 'mocha');
+if ((await podsOf('catalog')) === 0) fail('catalog has no replica right after a call');
 const zeroMs = Date.now();
 if (!(await until(async () => (await podsOf('catalog')) === 0)))
   fail('catalog did not reach zero replicas');
