@@ -50,3 +50,6 @@ export const attemptRoot = (pod: PodPaths, container: string, attempt: number): 
   join(pod.root, container, String(attempt));
 export const attemptLog = (pod: PodPaths, container: string, attempt: number): string =>
   join(pod.root, container, `${attempt}.log`);
+/** What the container may leave as its last words (terminationMessagePath). */
+export const attemptTermination = (pod: PodPaths, container: string, attempt: number): string =>
+  join(pod.root, container, `${attempt}.termination`);

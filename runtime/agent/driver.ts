@@ -15,6 +15,9 @@ export interface Sandbox {
   readonly hostPort?: number;
 }
 
+/** terminationMessagePath of a container that names none. */
+export const TERMINATION_PATH_DEFAULT = '/dev/termination-log';
+
 export interface BindMount {
   readonly source: string;
   readonly destination: string;
@@ -32,6 +35,8 @@ export interface StartRequest {
   /** Resolved environment of the spec, without the image's. */
   readonly env: Readonly<Record<string, string>>;
   readonly mounts: readonly BindMount[];
+  /** An existing file that stands behind the container's terminationMessagePath. */
+  readonly terminationFile: string;
 }
 
 /** What is needed to find a container again after this process died. */

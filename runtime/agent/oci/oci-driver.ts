@@ -20,6 +20,7 @@ import { type Clock, sleep } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
 import { type AgentPaths, attemptLog, attemptRoot, type PodPaths } from '../agent-paths.ts';
 import {
+  type BindMount,
   type ContainerExit,
   type ContainerRecord,
   type Driver,
@@ -27,6 +28,7 @@ import {
   type Sandbox,
   StartError,
   type StartRequest,
+  TERMINATION_PATH_DEFAULT,
 } from '../driver.ts';
 import { ExitWatch } from '../exit-watch.ts';
 import { ImageStore } from '../images/image-store.ts';
@@ -118,7 +120,12 @@ export class OciDriver implements Driver {
       env: request.env,
       rootfs: directories.rootfs,
       netnsPath: netnsPath(sandbox.netns ?? ''),
-      mounts: [...makeFileMounts(podPaths), ...withTmp(request.mounts, directories.tmp)],
+      mounts: [
+        ...makeFileMounts(podPaths),
+        ...withTmp(request.mounts, directories.tmp),
+        // Last: it may lie in one of the others.
+        makeTerminationMount(request),
+      ],
       cgroupViews: runtime === 'crun' ? cgroup.views : [],
       cgroupsPath: runtime === 'runc' ? `/${paths.cgroupParent}/${id}` : undefined,
       architecture: process.arch,
@@ -308,6 +315,11 @@ function withTmp(mounts: StartRequest['mounts'], tmp: string): StartRequest['mou
   // Not through mkdir's mode, which the umask would cut.
   chmodSync(tmp, 0o1777);
   return [{ source: tmp, destination: '/tmp', readOnly: false }, ...mounts];
+}
+
+function makeTerminationMount({ container, terminationFile }: StartRequest): BindMount {
+  const destination = container.terminationMessagePath || TERMINATION_PATH_DEFAULT;
+  return { source: terminationFile, destination, readOnly: false };
 }
 
 function makeFileMounts(podPaths: PodPaths): StartRequest['mounts'] {

@@ -2,7 +2,7 @@
  * The life of one container of a pod: starts it, watches its probes, starts it again when it ends as
  * its restart policy says, and stops it. Knows nothing of the API: its owner turns `progress` into status.
  */
-import type { Container, ContainerState } from '../../apis/core/types.ts';
+import type { Container, ContainerState, ContainerStatus } from '../../apis/core/types.ts';
 import type { CancelTimer, Clock } from '../../std/clock.ts';
 import {
   type ContainerExit,
@@ -27,8 +27,10 @@ export interface ContainerWorkerOptions {
   /** What to start, resolved anew for each attempt. @throws {StartError} */
   readonly prepare: (attempt: number) => StartRequest;
   readonly reachablePort: (port: number) => number;
+  /** What an attempt that has ended says of why. */
+  readonly readMessage: (attempt: number, exit: ContainerExit) => string | undefined;
   /** A process was spawned, and can be found again by its record. */
-  readonly onSpawned: () => void;
+  readonly onSpawned: (attempt: number) => void;
   /** `progress` has changed. */
   readonly onChange: () => void;
   readonly onEvent: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
@@ -45,6 +47,7 @@ export class ContainerWorker {
   private history = freshHistory;
   private startFailures = 0;
   private attempt = 0;
+  private lastStarted: number | undefined;
   private restarts = 0;
   private isStarted = false;
   private isReady = false;
@@ -59,6 +62,10 @@ export class ContainerWorker {
     this.options = options;
   }
 
+  get name(): string {
+    return this.options.container.name;
+  }
+
   get record(): ContainerRecord | undefined {
     return this.running?.record;
   }
@@ -67,8 +74,16 @@ export class ContainerWorker {
     return this.restarts;
   }
 
-  get latestAttempt(): number {
-    return this.attempt;
+  /** The attempt that last started; undefined before the first one has. */
+  get startedAttempt(): number | undefined {
+    return this.lastStarted;
+  }
+
+  /** The attempt that last ended and was or will be followed by another; undefined without one. */
+  get previousAttempt(): number | undefined {
+    if (this.lastStarted === undefined || !this.lastState) return undefined;
+    // While the next attempt waits, the last that started is the one that ended.
+    return this.attempt > this.lastStarted ? this.lastStarted : this.lastStarted - 1;
   }
 
   progress(): ContainerProgress {
@@ -101,7 +116,7 @@ export class ContainerWorker {
     }
     this.startFailures = 0;
     this.watch(running);
-    this.options.onSpawned();
+    this.options.onSpawned(this.attempt);
     this.options.onEvent('Normal', 'Started', `Started container ${this.options.container.name}`);
     this.options.onChange();
   }
@@ -110,10 +125,12 @@ export class ContainerWorker {
   adopt(
     record: ContainerRecord,
     running: RunningContainer | undefined,
-    restartCount: number,
+    known: { readonly restartCount: number; readonly lastState: ContainerState | undefined },
   ): void {
     this.attempt = record.attempt;
-    this.restarts = restartCount;
+    this.lastStarted = record.attempt;
+    this.restarts = known.restartCount;
+    this.lastState = known.lastState;
     this.imageID = record.imageID;
     if (running) {
       this.watch(running);
@@ -123,6 +140,18 @@ export class ContainerWorker {
     const message = 'the container ended while no agent was running';
     this.startedAtMs = record.startedAtMs;
     this.end({ exitCode: 137, reason: 'ContainerStatusUnknown', message });
+  }
+
+  /** Takes the end that a container of before had come to; nothing of it is started again. */
+  rest(status: ContainerStatus): void {
+    this.attempt = status.restartCount;
+    this.lastStarted = status.restartCount;
+    this.restarts = status.restartCount;
+    this.imageID = status.imageID;
+    this.containerID = status.containerID ?? '';
+    this.state = status.state ?? {};
+    this.lastState = status.lastState;
+    this.isFinished = true;
   }
 
   /** Tries again at once what waits for an object that may be there now. */
@@ -154,6 +183,7 @@ export class ContainerWorker {
     const { clock, container, reachablePort } = this.options;
     const { record } = running;
     this.running = running;
+    this.lastStarted = record.attempt;
     this.startedAtMs = record.startedAtMs;
     this.imageID = record.imageID;
     this.containerID = `knit://${record.id}`;
@@ -224,11 +254,12 @@ export class ContainerWorker {
     this.isStarted = false;
     this.isReady = false;
     const nowMs = clock.now();
+    const message = this.options.readMessage(this.attempt, exit);
     const terminated: ContainerState = {
       terminated: {
         exitCode: exit.exitCode,
         reason: exit.reason,
-        ...(exit.message === undefined ? {} : { message: exit.message }),
+        ...(message === undefined ? {} : { message }),
         startedAt: isoSeconds(this.startedAtMs),
         finishedAt: isoSeconds(nowMs),
       },
@@ -258,10 +289,9 @@ export class ContainerWorker {
       return;
     }
     const wait = `back-off ${Math.round(decision.delayMs / 1000)}s restarting failed container=${container.name} pod=${podLabel}`;
-    const message =
-      exit.reason === 'StartError' && exit.message ? `${wait}: ${exit.message}` : wait;
-    this.state = { waiting: { reason: 'CrashLoopBackOff', message } };
-    this.options.onEvent('Warning', 'BackOff', message);
+    const why = exit.reason === 'StartError' && exit.message ? `${wait}: ${exit.message}` : wait;
+    this.state = { waiting: { reason: 'CrashLoopBackOff', message: why } };
+    this.options.onEvent('Warning', 'BackOff', why);
     this.options.onChange();
     this.cancelTimer = clock.after(decision.delayMs, () => this.start());
   }

@@ -9,6 +9,7 @@ import { type CancelTimer, type Clock, sleep } from '../../std/clock.ts';
 
 /** A container's log is cut when it exceeds this; the cut part is kept once as `<log>.1`. */
 const LOG_BYTES_MAX = 10 * 1024 * 1024;
+export const rotatedLog = (path: string): string => `${path}.1`;
 const WATCH_MS = 1_000;
 /** Half an hour of marks at one a second, thinned to every other one when full. */
 const MARKS_MAX = 1_800;
@@ -61,7 +62,7 @@ export class LogWatch {
   /** The container holds the file open for appending: it can be emptied, not replaced. */
   private async cut(path: string): Promise<void> {
     try {
-      await copyFile(path, `${path}.1`);
+      await copyFile(path, rotatedLog(path));
       truncateSync(path, 0);
       this.marks.set(path, []);
     } catch {

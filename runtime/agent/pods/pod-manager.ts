@@ -36,6 +36,8 @@ export interface PodLogRequest {
   readonly follow: boolean;
   readonly tailLines?: number;
   readonly sinceSeconds?: number;
+  /** The attempt before the last restart. @default false */
+  readonly previous?: boolean;
 }
 
 /** Orphans get this long between SIGTERM and SIGKILL: nobody waits for their answers. */
@@ -98,23 +100,21 @@ export class PodManager {
     for (const worker of this.workers.values()) worker.detach();
   }
 
-  /** A container's log. @throws when there is no such pod or container on this node. */
+  /** A container's log. @throws when this node has no such pod, container or previous attempt. */
   readPodLog(request: PodLogRequest): AsyncIterable<Uint8Array> {
     const pod = this.context.informers.informer(podKind).get(request.namespace, request.pod);
     const worker = this.workers.get(pod?.metadata.uid ?? '');
-    const path = worker?.logPath(request.container);
-    if (!pod || !worker || path === undefined)
-      throw new Error(
-        `no log of pod "${request.namespace}/${request.pod}"` +
-          (request.container === undefined ? '' : `, container "${request.container}"`),
-      );
-    const { sinceSeconds, follow, tailLines } = request;
+    if (!pod || !worker)
+      throw new Error(`no log of pod "${request.namespace}/${request.pod}" is on this node`);
+    const { sinceSeconds, follow, tailLines, previous = false } = request;
+    const path = worker.logPath(request.container, previous);
     return readLog(path, {
       follow,
       tailLines,
       offset: sinceSeconds === undefined ? 0 : this.logs.offsetSince(path, sinceSeconds),
       clock: this.context.clock,
       isOpen: () =>
+        !previous &&
         this.workers.get(pod.metadata.uid ?? '') === worker &&
         worker.logPath(request.container) === path,
     });

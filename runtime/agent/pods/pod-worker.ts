@@ -11,13 +11,21 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { EventRecorder } from '../../kube/event-recorder.ts';
 import type { CancelTimer, Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
-import { type AgentPaths, attemptLog, makePodPaths, type PodPaths } from '../agent-paths.ts';
+import {
+  type AgentPaths,
+  attemptLog,
+  attemptTermination,
+  makePodPaths,
+  type PodPaths,
+} from '../agent-paths.ts';
 import { type Driver, type Sandbox, StartError, type StartRequest } from '../driver.ts';
 import { ContainerWorker } from './container-worker.ts';
+import { pruneAttempts } from './attempt-files.ts';
 import { type PodState, removePodDirectory, writePodState } from './pod-state-file.ts';
 import { resolveEnv } from './pod-env.ts';
 import { makePodStatus } from './pod-status.ts';
 import { makeBindMounts, materializeVolumes, type VolumeSource } from './pod-volumes.ts';
+import { makeTerminationFile, readTerminationMessage } from './termination-message.ts';
 
 export interface PodWorkerDeps {
   readonly client: KubeClient;
@@ -72,7 +80,17 @@ export class PodWorker {
           clock: deps.clock,
           prepare: (attempt) => this.prepare(container.name, attempt),
           reachablePort: (port) => this.reachablePort(port),
-          onSpawned: () => this.saveState(),
+          readMessage: (attempt, exit) =>
+            readTerminationMessage({
+              container,
+              exit,
+              terminationPath: attemptTermination(this.podPaths, container.name, attempt),
+              logPath: attemptLog(this.podPaths, container.name, attempt),
+            }),
+          onSpawned: (attempt) => {
+            this.saveState();
+            if (attempt > 0) void pruneAttempts(this.podPaths, container.name, attempt);
+          },
           onChange: () => this.onContainerChange(),
           onEvent: (type, reason, message) =>
             deps.recorder.record({ object: this.pod, type, reason, message }),
@@ -103,6 +121,14 @@ export class PodWorker {
   adopt(state: PodState): void {
     const { driver } = this.deps;
     this.startTime = state.startTime;
+    const { phase, containerStatuses = [] } = this.pod.status ?? {};
+    if (phase === 'Succeeded' || phase === 'Failed') {
+      for (const worker of this.containers) {
+        const status = containerStatuses.find(({ name }) => name === worker.name);
+        if (status) worker.rest(status);
+      }
+      return;
+    }
     const survivors = state.containers.map(({ record, restartCount }) => ({
       record,
       restartCount,
@@ -117,9 +143,13 @@ export class PodWorker {
     }
     this.useSandbox(state.sandbox);
     for (const worker of this.containers) {
-      const { name } = worker.progress();
-      const survivor = survivors.find(({ record }) => record.name === name);
-      if (survivor) worker.adopt(survivor.record, survivor.running, survivor.restartCount);
+      const survivor = survivors.find(({ record }) => record.name === worker.name);
+      const lastState = containerStatuses.find(({ name }) => name === worker.name)?.lastState;
+      if (survivor)
+        worker.adopt(survivor.record, survivor.running, {
+          restartCount: survivor.restartCount,
+          lastState,
+        });
       else worker.start();
     }
     this.flush();
@@ -152,17 +182,26 @@ export class PodWorker {
     await this.stopping;
   }
 
-  logPath(container: string | undefined): string | undefined {
+  /**
+   * The log of a container's attempt that last started, or with `previous` of the one that ended
+   * before it. @throws when there is no such container, or no previous attempt.
+   */
+  logPath(container: string | undefined, previous = false): string {
     const worker = container
-      ? this.containers.find((one) => one.progress().name === container)
+      ? this.containers.find((one) => one.name === container)
       : this.containers[0];
-    return worker && attemptLog(this.podPaths, worker.progress().name, worker.latestAttempt);
+    const pod = this.pod.metadata.name;
+    if (!worker) throw new Error(`container "${container ?? ''}" is not in pod "${pod}"`);
+    const attempt = previous ? worker.previousAttempt : (worker.startedAttempt ?? 0);
+    if (attempt === undefined)
+      throw new Error(
+        `previous terminated container "${worker.name}" in pod "${pod}" not found: it has not been restarted`,
+      );
+    return attemptLog(this.podPaths, worker.name, attempt);
   }
 
   logPaths(): string[] {
-    return this.containers.map((one) =>
-      attemptLog(this.podPaths, one.progress().name, one.latestAttempt),
-    );
+    return this.containers.map((one) => this.logPath(one.name));
   }
 
   private run(sandbox: Sandbox): void {
@@ -217,6 +256,8 @@ export class PodWorker {
       podIP: sandbox.podIP,
       hostIP: this.deps.hostIP,
     });
+    const terminationFile = attemptTermination(podPaths, containerName, attempt);
+    makeTerminationFile(terminationFile);
     return {
       pod: { namespace, name, uid: this.uid },
       podPaths,
@@ -226,6 +267,7 @@ export class PodWorker {
       attempt,
       env,
       mounts: makeBindMounts(container, this.volumes),
+      terminationFile,
     };
   }
 

@@ -81,7 +81,8 @@ export class ProcessDriver implements Driver {
     const cwd = mapPath(workingDirectory, roots);
     const env = makeProcessEnv({
       image: bundle.config,
-      env: request.env,
+      // There is no /dev of its own to put the file into: the function servers know this name for it.
+      env: { ...request.env, KNIT_TERMINATION_LOG: request.terminationFile },
       roots,
       machinePath: process.env['PATH'] ?? '',
       hostPort: sandbox.hostPort ?? 0,
