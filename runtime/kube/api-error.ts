@@ -61,5 +61,3 @@ export const isConflict = (error: unknown): error is ApiError =>
   hasStatus(error, 409) && error.reason !== 'AlreadyExists';
 export const isAlreadyExists = (error: unknown): error is ApiError =>
   hasStatus(error, 409) && error.reason === 'AlreadyExists';
-/** 410: the resourceVersion to continue from is gone; list again. */
-export const isGone = (error: unknown): error is ApiError => hasStatus(error, 410);

@@ -3,6 +3,7 @@
  * the same kind and selector gets the same informer. Handlers are called synchronously as events
  * arrive, with the cache already updated; they must be quick and hand work to a queue.
  */
+import { setMaxListeners } from 'node:events';
 import type { KubeObject, ResourceKind } from '../apis/meta/object.ts';
 import { keyOf } from '../apis/meta/object.ts';
 import { backoffMs } from '../std/backoff.ts';
@@ -10,7 +11,7 @@ import type { Clock } from '../std/clock.ts';
 import { sleep } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { Random } from '../std/random.ts';
-import { ApiError, isGone } from './api-error.ts';
+import { ApiError } from './api-error.ts';
 import type { KubeClient } from './client.ts';
 import { collectionPath } from './resource-path.ts';
 import type { WatchEvent } from './transport.ts';
@@ -38,7 +39,10 @@ export interface Informer<T extends KubeObject> {
   onChange(handler: (change: Change<T>) => void): () => void;
 }
 
-const RETRY = { initialMs: 20, maxMs: 5_000 };
+const RETRY = { initialMs: 20, maxMs: 2_000 };
+/** A watch that ends sooner and brought nothing counts as a failure: else a server that is down, or
+ * ends every watch at once, is asked again without pause. */
+const WATCH_STABLE_MS = 1_000;
 
 export class InformerFactory {
   private readonly informers = new Map<string, ReflectingInformer<KubeObject>>();
@@ -66,6 +70,8 @@ export class InformerFactory {
   /** Starts every informer made so far; one made later starts at once. */
   start(signal: AbortSignal): void {
     this.signal = signal;
+    // Every informer, and every controller that runs beside them, listens for the end.
+    setMaxListeners(0, signal);
     for (const informer of this.informers.values()) informer.start(signal);
   }
 
@@ -78,8 +84,12 @@ export class InformerFactory {
     }
     signal.throwIfAborted();
     await new Promise<void>((resolve, reject) => {
-      signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
-      synced.then(() => resolve(), reject);
+      const onAbort = (): void => reject(signal.reason as Error);
+      signal.addEventListener('abort', onAbort, { once: true });
+      void synced.then(() => {
+        signal.removeEventListener('abort', onAbort);
+        resolve();
+      });
     });
   }
 }
@@ -134,7 +144,7 @@ class ReflectingInformer<T extends KubeObject> implements Informer<T> {
 
   onChange(handler: (change: Change<T>) => void): () => void {
     this.handlers.add(handler);
-    for (const object of this.list()) handler({ type: 'added', object });
+    for (const object of this.list()) this.call(handler, { type: 'added', object });
     return () => this.handlers.delete(handler);
   }
 
@@ -147,23 +157,24 @@ class ReflectingInformer<T extends KubeObject> implements Informer<T> {
   private async run(signal: AbortSignal): Promise<void> {
     const { clock, random, logger } = this.deps;
     for (let failures = 0; !signal.aborted;) {
+      const startedMs = clock.now();
+      const seen = this.resourceVersion;
+      let reason = 'the watch ended at once';
       try {
         if (this.resourceVersion === '') await this.relist(signal);
-        failures = 0;
         await this.watchOnce(signal);
       } catch (error) {
-        if (signal.aborted) return;
-        if (isGone(error)) {
-          this.resourceVersion = '';
-          continue;
-        }
-        // A server that refuses the watch may have been restored to an older state: list again.
+        // 410, or a server that refuses the watch: it may have been restored to an older state.
         if (error instanceof ApiError) this.resourceVersion = '';
-        failures += 1;
-        logger.debug('watch interrupted', { kind: this.kind.kind, error: String(error), failures });
-        const delayMs = backoffMs(failures, RETRY) * (0.5 + random());
-        await sleep(clock, delayMs, signal).catch(() => undefined);
+        reason = String(error);
       }
+      if (signal.aborted) return;
+      const wasAlive = clock.now() - startedMs >= WATCH_STABLE_MS || this.resourceVersion !== seen;
+      failures = wasAlive ? 0 : failures + 1;
+      if (failures === 0) continue;
+      logger.debug('watch interrupted', { kind: this.kind.kind, reason, failures });
+      const delayMs = backoffMs(failures, RETRY) * (0.5 + random());
+      await sleep(clock, delayMs, signal).catch(() => undefined);
     }
   }
 
@@ -244,16 +255,19 @@ class ReflectingInformer<T extends KubeObject> implements Informer<T> {
   }
 
   private notify(change: Change<T>): void {
-    for (const handler of this.handlers) {
-      try {
-        handler(change);
-      } catch (error) {
-        this.deps.logger.error('informer handler failed', {
-          kind: this.kind.kind,
-          key: keyOf(change.object.metadata),
-          error: error instanceof Error ? (error.stack ?? error.message) : String(error),
-        });
-      }
+    for (const handler of this.handlers) this.call(handler, change);
+  }
+
+  /** One handler that fails keeps nobody else from hearing of the change. */
+  private call(handler: (change: Change<T>) => void, change: Change<T>): void {
+    try {
+      handler(change);
+    } catch (error) {
+      this.deps.logger.error('informer handler failed', {
+        kind: this.kind.kind,
+        key: keyOf(change.object.metadata),
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
     }
   }
 }

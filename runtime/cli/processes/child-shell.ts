@@ -2,7 +2,6 @@
  * What every child of the supervisor does the same way: read its options, report ready or failed,
  * stop on request, and stop when the supervisor is gone.
  */
-import { setMaxListeners } from 'node:events';
 import type { Clock } from '../../std/clock.ts';
 import { systemClock } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
@@ -33,8 +32,6 @@ export async function runChild(
   const logger = makeLogger(name, process.env);
   const options = JSON.parse(process.env[CHILD_OPTIONS_VARIABLE] ?? '{}') as ChildOptions;
   const abort = new AbortController();
-  // Every informer and controller listens for the end.
-  setMaxListeners(0, abort.signal);
   const stops: ((request: { stopPods: boolean }) => Promise<void>)[] = [];
   const send = (message: FromChild): void => {
     if (process.connected) process.send?.(message);
