@@ -16,19 +16,26 @@ export interface Clock {
 }
 
 /** The machine's clock. */
-export const systemClock: Clock = {
-  now: () => Date.now(),
-  after(delayMs, callback) {
-    const timer = setTimeout(callback, delayMs);
-    timer.unref();
-    return () => clearTimeout(timer);
-  },
-  every(periodMs, callback) {
-    const timer = setInterval(callback, periodMs);
-    timer.unref();
-    return () => clearInterval(timer);
-  },
-};
+export const systemClock: Clock = makeMachineClock({ keepsAlive: false });
+
+/** The machine's clock for a command that waits for its own timers and for nothing else. */
+export const foregroundClock: Clock = makeMachineClock({ keepsAlive: true });
+
+function makeMachineClock({ keepsAlive }: { keepsAlive: boolean }): Clock {
+  return {
+    now: () => Date.now(),
+    after(delayMs, callback) {
+      const timer = setTimeout(callback, delayMs);
+      if (!keepsAlive) timer.unref();
+      return () => clearTimeout(timer);
+    },
+    every(periodMs, callback) {
+      const timer = setInterval(callback, periodMs);
+      if (!keepsAlive) timer.unref();
+      return () => clearInterval(timer);
+    },
+  };
+}
 
 /** Waits on a clock; rejects with the signal's reason when it aborts first. */
 export function sleep(clock: Clock, delayMs: number, signal?: AbortSignal): Promise<void> {

@@ -209,5 +209,47 @@ describe('The example shop on a local runtime', function () {
         (await folder.sls('osls@4', 'logs', '-f', 'billing')).stdout.includes(sent.stdout.trim()),
       );
     });
+
+    it('all of them: knit up adopts the pods that went on running, and serves from them', async () => {
+      assert.equal((await runtime.http(api, '/products/tea')).status, 200);
+      const [pod] = await podsOf('catalog');
+      await killEverything();
+      const up = await runtime.up();
+      assert.equal(up.code, 0, up.stderr);
+      assert.equal((await runtime.http(api, '/products/tea')).status, 200);
+      const uids = (await podsOf('catalog')).map(({ metadata }) => metadata.uid as string);
+      assert.ok(uids.includes(pod?.['metadata'].uid), 'the pod was not adopted');
+    });
+
+    it('all of them: knit down alone ends every container and leaves nothing', async () => {
+      assert.equal((await runtime.http(api, '/products/tea')).status, 200);
+      await killEverything();
+      const down = await runtime.knit('down');
+      assert.equal(down.code, 0, down.stderr);
+      assert.match(down.stderr, /was not running/);
+      assert.deepEqual(await leftovers(runtime.home), []);
+    });
+
+    it('and what was deployed is there again after the next knit up', async () => {
+      const up = await runtime.up();
+      assert.equal(up.code, 0, up.stderr);
+      assert.equal((await runtime.http(api, '/products/tea')).status, 200);
+    });
+
+    /** The supervisor first, so that it restarts nobody. */
+    async function killEverything(): Promise<void> {
+      const { processes } = (await runtime.status()) as { processes: { pid: number }[] };
+      for (const { pid } of processes) process.kill(pid, 'SIGKILL');
+      await until('every process is gone', () => processes.every(({ pid }) => !isAlive(pid)));
+    }
   });
 });
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}

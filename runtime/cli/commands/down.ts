@@ -1,7 +1,7 @@
 /** `knit down`: stops everything that `up` started, also what a killed runtime left behind. */
 import { rmSync } from 'node:fs';
 import { cleanupAgent } from '../../agent/cleanup-agent.ts';
-import { systemClock } from '../../std/clock.ts';
+import { foregroundClock } from '../../std/clock.ts';
 import { bridgeOf } from '../local-names.ts';
 import type { Command } from '../command.ts';
 import { makeLogger } from '../logger.ts';
@@ -24,7 +24,7 @@ the next knit up.
     await cleanupAgent({
       home: home.root,
       bridge: bridgeOf(home.root),
-      clock: systemClock,
+      clock: foregroundClock,
       logger,
     });
     rmSync(home.statusFile, { force: true });
