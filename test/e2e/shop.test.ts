@@ -245,10 +245,10 @@ describe('The example shop on a local runtime', function () {
   });
 });
 
+/** A zombie has ended; somebody else is to reap it. */
 function isAlive(pid: number): boolean {
   try {
-    process.kill(pid, 0);
-    return true;
+    return !/^\d+ \(.*\) Z/.test(readFileSync(`/proc/${pid}/stat`, 'utf8'));
   } catch {
     return false;
   }
