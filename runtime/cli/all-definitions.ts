@@ -1,23 +1,37 @@
 /** Every kind that the local API server knows. */
 import { appsDefinitions } from '../apis/apps/definitions.ts';
 import { autoscalingDefinitions } from '../apis/autoscaling/definitions.ts';
+import { coordinationDefinitions } from '../apis/coordination/definitions.ts';
 import { coreDefinitions } from '../apis/core/definitions.ts';
 import { eventingDefinitions } from '../apis/eventing/definitions.ts';
 import { gatewayDefinitions } from '../apis/gateway/definitions.ts';
 import type { KindDefinition } from '../apis/meta/kind-definition.ts';
 import { networkingDefinitions } from '../apis/networking/definitions.ts';
-import { servingDefinitions } from '../apis/serving/definitions.ts';
+import { rbacDefinitions } from '../apis/rbac/definitions.ts';
+import type { ServingAdmissionConfig } from '../apis/serving/definitions.ts';
+import {
+  defaultServingAdmissionConfig,
+  makeServingDefinitions,
+} from '../apis/serving/definitions.ts';
 import { sourcesDefinitions } from '../apis/sources/definitions.ts';
 import { tektonDefinitions } from '../apis/tekton/definitions.ts';
 
-export const allDefinitions: readonly KindDefinition[] = [
+/** @param servingConfig asked at each write of a kind of Serving. */
+export const makeAllDefinitions = (
+  servingConfig: () => ServingAdmissionConfig,
+): readonly KindDefinition[] => [
   ...coreDefinitions,
   ...appsDefinitions,
+  ...coordinationDefinitions,
+  ...rbacDefinitions,
   ...gatewayDefinitions,
-  ...servingDefinitions,
+  ...makeServingDefinitions(servingConfig),
   ...networkingDefinitions,
   ...autoscalingDefinitions,
   ...eventingDefinitions,
   ...sourcesDefinitions,
   ...tektonDefinitions,
-] as unknown as readonly KindDefinition[];
+];
+
+/** The definitions under Knative's own defaults. */
+export const allDefinitions = makeAllDefinitions(() => defaultServingAdmissionConfig);

@@ -9,6 +9,7 @@ import {
 } from '../apis/autoscaling/config.ts';
 import { configMapKind } from '../apis/core/types.ts';
 import type { ControllerContext } from '../kube/context.ts';
+import { systemNamespace } from './config-maps.ts';
 import { makeConfigurationController } from './configuration/controller.ts';
 import { makeLabelerController } from './labeler/controller.ts';
 import { makeRevisionController } from './revision/controller.ts';
@@ -37,8 +38,6 @@ export interface ServingHandle {
   /** Stops the controllers; resolves when the last reconcile has returned. */
   close(): Promise<void>;
 }
-
-const systemNamespace = 'knative-serving';
 
 /** Resolves at once: controllers work as soon as the caches are in step. */
 export async function startServing(

@@ -1,5 +1,6 @@
 /** What the ConfigMaps of knative-serving change. */
 import assert from 'node:assert/strict';
+import { parse } from 'yaml';
 import {
   defaultAutoscalerConfig,
   parseAutoscalerConfig,
@@ -12,8 +13,10 @@ import {
 } from '../../runtime/apis/serving/config-defaults.ts';
 import { makeServingDefinitions } from '../../runtime/apis/serving/definitions.ts';
 import type { Service } from '../../runtime/apis/serving/types.ts';
+import { makeConfigMaps } from '../../runtime/serving/config-maps.ts';
 import {
   defaultGarbageCollection,
+  defaultProgressDeadlineSeconds,
   parseGarbageCollection,
   parseProgressDeadlineSeconds,
 } from '../../runtime/serving/serving-config.ts';
@@ -97,6 +100,36 @@ describe('config-gc and config-deployment', () => {
     });
     assert.equal(parseProgressDeadlineSeconds({ 'progress-deadline': '2m' }), 120);
     assert.equal(parseProgressDeadlineSeconds({ 'progress-deadline': '1500ms' }), 600);
+  });
+});
+
+describe('The ConfigMaps of an installation', () => {
+  const exampleOf = (name: string): Record<string, string> => {
+    const configMap = makeConfigMaps().find(({ metadata }) => metadata.name === name);
+    assert.deepEqual(Object.keys(configMap?.data ?? {}), ['_example']);
+    return parse(configMap?.data?.['_example'] ?? '') as Record<string, string>;
+  };
+
+  it('show every key with the default that it has', () => {
+    assert.deepEqual(parseAutoscalerConfig(exampleOf('config-autoscaler')), {
+      config: defaultAutoscalerConfig,
+      errors: [],
+    });
+    assert.deepEqual(parseServingDefaults(exampleOf('config-defaults')), {
+      defaults: defaultServingDefaults,
+      errors: [],
+    });
+    assert.deepEqual(parseGarbageCollection(exampleOf('config-gc')), defaultGarbageCollection);
+    const deadline = exampleOf('config-deployment');
+    assert.deepEqual(Object.keys(deadline), ['progress-deadline']);
+    assert.equal(parseProgressDeadlineSeconds(deadline), defaultProgressDeadlineSeconds);
+  });
+
+  it('show every key of the autoscaler that is read', () => {
+    assert.equal(
+      Object.keys(exampleOf('config-autoscaler')).length,
+      Object.keys(defaultAutoscalerConfig).length,
+    );
   });
 });
 

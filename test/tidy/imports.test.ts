@@ -37,7 +37,6 @@ const SHARED_ON_FLOOR = new Set([
 const SHARED_PACKAGES: Record<string, string> = {
   yaml: 'kubeconfigs and serverless.yml in lib, the kubeconfig that cli writes',
   execa: 'buildah in build, child processes in lib and cli',
-  undici: 'HTTP client of kube, broker, sources and lib',
   tar: 'archives that lib writes and build unpacks',
 };
 
@@ -107,7 +106,7 @@ function* sourceFiles(folder: string): Generator<string> {
   for (const entry of readdirSync(folder, { withFileTypes: true })) {
     const path = join(folder, entry.name);
     if (entry.isDirectory()) yield* sourceFiles(path);
-    else if (/\.ts$/.test(entry.name) && !entry.name.endsWith('.d.ts')) yield path;
+    else if (entry.name.endsWith('.ts') && !entry.name.endsWith('.d.ts')) yield path;
   }
 }
 

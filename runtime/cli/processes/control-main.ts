@@ -14,9 +14,10 @@ import { startBuild } from '../../build/start-build.ts';
 import { startEventing } from '../../eventing/start-eventing.ts';
 import { KubeClient } from '../../kube/client.ts';
 import { InformerFactory } from '../../kube/informer.ts';
+import { createConfigMaps } from '../../serving/config-maps.ts';
 import { startServing } from '../../serving/start-serving.ts';
 import { startSources } from '../../sources/start-sources.ts';
-import { allDefinitions } from '../all-definitions.ts';
+import { makeAllDefinitions } from '../all-definitions.ts';
 import { CommandError } from '../command-error.ts';
 import { homeOf } from '../home.ts';
 import {
@@ -25,6 +26,7 @@ import {
   LOCAL_DOMAIN,
   bridgeOf,
 } from '../local-names.ts';
+import { ServingAdmission } from '../serving-admission.ts';
 import { packageRoot } from '../version.ts';
 import { runChild } from './child-shell.ts';
 
@@ -35,10 +37,11 @@ await runChild('control', async (environment) => {
   // The agent is made after the API server, which must be able to read its logs.
   let readPodLog: Awaited<ReturnType<typeof startAgent>>['readPodLog'] | undefined;
 
+  const admission = new ServingAdmission();
   const pki = await makeLocalPki(home.pki, { hosts: ['127.0.0.1', 'localhost'] });
   const api = await startApiServer({
     dataDir: home.data,
-    definitions: allDefinitions,
+    definitions: makeAllDefinitions(() => admission.current),
     clock,
     random: Math.random,
     logger: logger.child({ room: 'apiserver' }),
@@ -64,6 +67,8 @@ await runChild('control', async (environment) => {
     logger: logger.child({ room }),
     signal,
   });
+  await createConfigMaps(client);
+  await admission.follow(contextOf('admission'));
   const clusterLocalGateway = { host: '127.0.0.1', port: options.gatewayInternalPort };
   const functionsRoot = join(packageRoot(), 'dist/runtime/functions');
 

@@ -49,7 +49,7 @@ export async function askSupervisor(path: string, request: ControlRequest): Prom
       try {
         resolve(text === '' ? undefined : JSON.parse(text));
       } catch (error) {
-        reject(error as Error);
+        reject(error);
       }
     });
   });
