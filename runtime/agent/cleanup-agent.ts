@@ -18,10 +18,9 @@ import {
   type CgroupLayout,
   listCgroups,
   parseCgroupLayout,
-  readCgroupPids,
-  removeCgroup,
   removeCgroupParents,
 } from './oci/cgroups.ts';
+import { endGroups } from './oci/stray-groups.ts';
 import { readPodStates } from './pods/pod-state-file.ts';
 import { isAlive, sendSignal } from './process-identity.ts';
 
@@ -36,7 +35,6 @@ export interface CleanupOptions {
 
 const GRACE_MS_DEFAULT = 3_000;
 const POLL_MS = 20;
-const CGROUP_WAIT_MS = 2_000;
 
 /** Resolves when nothing is left; whatever cannot be removed is logged. */
 export async function cleanupAgent(options: CleanupOptions): Promise<void> {
@@ -57,9 +55,7 @@ export async function cleanupAgent(options: CleanupOptions): Promise<void> {
     await sleep(clock, POLL_MS);
   for (const one of records) signalContainer(one, 'SIGKILL');
   // Also what was spawned and never recorded.
-  const groups = listCgroups(layout, paths.cgroupParent);
-  for (const group of groups) for (const pid of readCgroupPids(group)) sendSignal(pid, 'SIGKILL');
-  const left = await removeGroups(groups, clock);
+  const left = await endGroups(listCgroups(layout, paths.cgroupParent), clock);
   removeCgroupParents(readText('/proc/self/mountinfo'), paths.cgroupParent);
   if (left.length > 0)
     logger.warn('control groups could not be removed', {
@@ -94,16 +90,6 @@ function signalContainer({ record, pidFile, isContainer }: Found, signal: NodeJS
 
 const isRecordAlive = ({ pid, startTicks }: ContainerRecord): boolean =>
   pid > 0 && isAlive(pid, startTicks);
-
-async function removeGroups(groups: readonly string[], clock: Clock): Promise<string[]> {
-  const deadlineMs = clock.now() + CGROUP_WAIT_MS;
-  let left = [...groups];
-  for (;;) {
-    left = left.filter((group) => !removeCgroup([group]));
-    if (left.length === 0 || clock.now() >= deadlineMs) return left;
-    await sleep(clock, POLL_MS);
-  }
-}
 
 function readLayout(): CgroupLayout {
   const text = readText('/proc/self/mountinfo');

@@ -80,7 +80,7 @@ export async function startAgent(
     const pool = new NetnsPool({ bridge: bridge.name, plan, logger });
     for (const { sandbox } of states) if (sandbox) pool.adopt(sandbox);
     await pool.start();
-    driver = new OciDriver({
+    const oci = new OciDriver({
       runtime,
       paths,
       imageStoreRoot: options.imageStoreRoot,
@@ -88,6 +88,9 @@ export async function startAgent(
       clock,
       logger,
     });
+    const containers = states.flatMap((state) => state.containers);
+    await oci.endStrays(new Set(containers.map(({ record }) => record.id)));
+    driver = oci;
     void allowOutbound(bridge.name, plan, logger);
     const dns = await startNameServer(scoped, hostIP);
     if (dns) closers.push(() => dns.close());

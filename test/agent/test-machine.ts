@@ -32,8 +32,10 @@ const logger: Logger = process.env['TEST_VERBOSE']
     }
   : silentLogger;
 
-export async function startTestMachine(): Promise<TestMachine> {
-  const home = mkdtempSync(join(tmpdir(), 'knit-agent-home-'));
+/** In a temporary home, or one that exists: whose objects are there again. */
+export async function startTestMachine(
+  home = mkdtempSync(join(tmpdir(), 'knit-agent-home-')),
+): Promise<TestMachine> {
   const api = await startApiServer({
     dataDir: join(home, 'data'),
     definitions: [...coreDefinitions, ...appsDefinitions],

@@ -3,7 +3,7 @@
  * address and a route. Making one takes three processes and tens of milliseconds, so a cold start
  * takes one from the pool and the pool is refilled afterwards. Namespaces are used again, oldest first.
  */
-import { existsSync, readdirSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 
 import type { Logger } from '../../std/logger.ts';
 import type { Sandbox } from '../driver.ts';
@@ -171,14 +171,21 @@ export class NetnsPool {
   }
 }
 
-/** Slots of the namespaces that exist for this bridge. */
+/** Slots of this bridge of which there is a namespace, or a link that lost its namespace. */
 export function listNamespaces(bridge: string): number[] {
+  const slots = new Set(listNames().map((name) => slotOf(name, bridge)));
+  // Of this very network namespace, which /sys would not show.
+  const links = readFileSync('/proc/self/net/dev', 'utf8');
+  for (const [, name = '', slot] of links.matchAll(/^\s*(\S+)v(\d+):/gm))
+    if (name === bridge) slots.add(Number(slot));
+  return [...slots].filter((slot) => slot !== undefined);
+}
+
+function listNames(): string[] {
   try {
-    return readdirSync(NETNS_ROOT)
-      .map((name) => slotOf(name, bridge))
-      .filter((slot) => slot !== undefined);
+    return readdirSync(NETNS_ROOT);
   } catch {
-    return [];
+    return []; // Made by the first namespace of the machine.
   }
 }
 

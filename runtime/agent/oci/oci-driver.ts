@@ -50,6 +50,7 @@ import {
 } from './cgroups.ts';
 import { makeFstab, makeLaunchCommand } from './launch-script.ts';
 import { makeArgs, makeOciSpec } from './oci-spec.ts';
+import { endStrays } from './stray-groups.ts';
 
 export interface OciDriverOptions {
   readonly runtime: 'crun' | 'runc';
@@ -190,6 +191,13 @@ export class OciDriver implements Driver {
       ended,
       directories: this.cgroupDirectories(record.id),
     });
+  }
+
+  /** Ends containers of this home that are not among those. Call once, before the first start. */
+  async endStrays(knownIds: ReadonlySet<string>): Promise<void> {
+    const { clock, logger, paths } = this.options;
+    const ended = await endStrays({ layout: this.layout, paths, knownIds, clock });
+    if (ended.length > 0) logger.info('ended containers that nobody knows', { ids: ended });
   }
 
   close(): Promise<void> {

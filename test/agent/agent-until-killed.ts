@@ -1,0 +1,29 @@
+/**
+ * A whole agent with one Deployment, for tests that kill it: `HOME IMAGES BRIDGE CIDR`. Prints the
+ * pod's address when it serves, then waits for its end.
+ */
+import { startAgent } from '../../runtime/agent/start-agent.ts';
+import { deploymentKind } from '../../runtime/apis/apps/types.ts';
+import { TEST_IMAGE } from './test-image.ts';
+import { eventually, isReady, makeDeployment, podsOf, startTestMachine } from './test-machine.ts';
+
+const [home = '', images = '', name = '', cidr = ''] = process.argv.slice(2);
+const machine = await startTestMachine(home);
+await startAgent(machine.makeContext().context, {
+  home,
+  driver: 'oci',
+  nodeName: 'node-a',
+  bridge: { name, cidr },
+  imageStoreRoot: images,
+  bundlesRoot: `${home}/bundles`,
+  functionsRoot: `${home}/functions`,
+});
+const held = { namespace: 'default', name: 'held' };
+if (!(await machine.client.get(deploymentKind, held)))
+  await machine.client.create(deploymentKind, makeDeployment('held', { image: TEST_IMAGE }));
+const pod = await eventually('a ready pod', async () =>
+  (await podsOf(machine.client, 'held')).find(isReady),
+);
+process.stdout.write(`${pod.status?.podIP}\n`);
+// The agent's timers are unreferenced where they can be; the test ends this process.
+setInterval(() => {}, 60_000);
