@@ -1,9 +1,10 @@
 /**
  * Sends events over HTTP and brings back the answer. Hosts of the cluster's own domain are dialled
  * at the local gateway with their own Host header, where there is one; on Kubernetes its DNS does it.
- * Retrying is not done here: whoever sends decides.
+ * Retrying is not done here: whoever sends decides. The client library is loaded with the first event,
+ * since a broker at rest does better without its 9 MiB.
  */
-import { Agent, buildConnector, request } from 'undici';
+import type { Agent } from 'undici';
 import type { CloudEvent } from '../cloudevents/cloud-event.ts';
 import { encodeBinary, encodeStructured } from '../cloudevents/http-binding.ts';
 import type { Clock } from '../std/clock.ts';
@@ -43,23 +44,11 @@ export interface EventSenderOptions {
 }
 
 export class EventSender {
-  private readonly agent: Agent;
-
-  private readonly clock: Clock;
+  private readonly options: EventSenderOptions;
+  private loading: Promise<HttpClient> | undefined;
 
   constructor(options: EventSenderOptions) {
-    this.clock = options.clock;
-    const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS });
-    const gateway = options.clusterLocalGateway;
-    this.agent = new Agent({
-      connections: CONNECTIONS_MAX,
-      maxHeaderSize: HEADER_BYTES_MAX,
-      connect(target, callback) {
-        if (!gateway || target.protocol !== 'http:' || !isClusterLocal(target.hostname))
-          return connect(target, callback);
-        return connect({ ...target, hostname: gateway.host, port: String(gateway.port) }, callback);
-      },
-    });
+    this.options = options;
   }
 
   /** Never rejects: without an answer the status is undefined. Redirects are not followed. */
@@ -69,7 +58,7 @@ export class EventSender {
     // whole time-out, ten minutes of events.
     const attempt = new AbortController();
     let isTimedOut = false;
-    const cancelTimer = this.clock.after(options.timeoutMs, () => {
+    const cancelTimer = this.options.clock.after(options.timeoutMs, () => {
       isTimedOut = true;
       attempt.abort();
     });
@@ -77,9 +66,11 @@ export class EventSender {
     options.signal?.addEventListener('abort', giveUp, { once: true });
     if (options.signal?.aborted) attempt.abort();
     try {
+      this.loading ??= loadHttpClient(this.options.clusterLocalGateway);
+      const { request, agent } = await this.loading;
       const answer = await request(url, {
         method: 'POST',
-        dispatcher: this.agent,
+        dispatcher: agent,
         headers: { ...options.headers, ...message.headers },
         body: message.body ?? '',
         signal: attempt.signal,
@@ -101,8 +92,29 @@ export class EventSender {
   }
 
   async close(): Promise<void> {
-    await this.agent.destroy();
+    const client = await this.loading;
+    await client?.agent.destroy();
   }
+}
+
+interface HttpClient {
+  readonly agent: Agent;
+  readonly request: (typeof import('undici'))['request'];
+}
+
+async function loadHttpClient(gateway: HostPort | undefined): Promise<HttpClient> {
+  const { Agent, buildConnector, request } = await import('undici');
+  const connect = buildConnector({ timeout: CONNECT_TIMEOUT_MS });
+  const agent = new Agent({
+    connections: CONNECTIONS_MAX,
+    maxHeaderSize: HEADER_BYTES_MAX,
+    connect(target, callback) {
+      if (!gateway || target.protocol !== 'http:' || !isClusterLocal(target.hostname))
+        return connect(target, callback);
+      return connect({ ...target, hostname: gateway.host, port: String(gateway.port) }, callback);
+    },
+  });
+  return { agent, request };
 }
 
 /** `*.svc.cluster.local` and the short form `*.svc`. */
