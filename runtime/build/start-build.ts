@@ -4,14 +4,10 @@
  * Pipelines are not here.
  */
 import { rm } from 'node:fs/promises';
-import { execa } from 'execa';
 import type { ControllerContext } from '../kube/context.ts';
-import { BaseImages } from './base-images/assemble-base-image.ts';
 import { makeBuildPaths } from './build-paths.ts';
-import { prepareBuildah } from './buildah-environment.ts';
-import { makeExecute } from './execute-task.ts';
-import type { Buildah } from './execute-task.ts';
-import { endLeftoverProcesses } from './step-process.ts';
+import type { Execute } from './executor.ts';
+import { endLeftoverProcesses } from './process-groups.ts';
 import { makeTaskRunController } from './task-run-controller.ts';
 
 export interface BuildOptions {
@@ -48,36 +44,18 @@ export async function startBuild(
   if (ended > 0) logger.info('ended build steps of an earlier process', { count: ended });
   await rm(paths.runs, { recursive: true, force: true });
 
-  let ready: Promise<Buildah | undefined> | undefined;
-  // On first use, and again after a failure: buildah may be installed while the home runs.
-  const buildah = (): Promise<Buildah | undefined> => {
-    ready ??= makeBuildah().catch((error: unknown) => {
-      ready = undefined;
-      throw error;
-    });
-    return ready;
+  let loading: Promise<Execute> | undefined;
+  const load = async (): Promise<Execute> => {
+    const { makeExecution } = await import('./make-execution.ts');
+    return makeExecution({ client, clock, logger, signal, paths, options });
   };
-  async function makeBuildah(): Promise<Buildah | undefined> {
-    if (options.mode === 'bundle') return undefined;
-    await rm(paths.temporary, { recursive: true, force: true });
-    const environment = await prepareBuildah(paths, options.imageStoreRoot);
-    const { env } = environment;
-    // No step runs yet, so every working container is a leftover.
-    await execa('buildah', ['rm', '--all'], { env, extendEnv: false, reject: false });
-    const images = new BaseImages({
-      buildah: environment,
-      imageStoreRoot: options.imageStoreRoot,
-      functionsRoot: options.functionsRoot,
-      cache: paths.cache,
-      clock,
-      logger,
-      signal,
-    });
-    return { env, baseImages: images };
-  }
-
   const controller = makeTaskRunController(context, {
-    execute: makeExecute({ client, clock, paths, bundlesRoot: options.bundlesRoot, buildah }),
+    // What runs steps is loaded with the first TaskRun: it would be a sixth of the process at rest.
+    execute: async (run, attempt) => {
+      loading ??= load();
+      const execute = await loading;
+      return execute(run, attempt);
+    },
   });
   const running = controller.run(signal);
   return {

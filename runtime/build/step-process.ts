@@ -1,13 +1,13 @@
 /**
  * Runs one program in its own process group: output to a bounded log file and a tail in memory, the
- * whole group ended on abort or time-out. A file per group lets the next control process end what a
- * killed one left behind. The only place that starts processes for steps.
+ * whole group ended on abort or time-out. The only place that starts processes for steps.
  */
 import { createWriteStream } from 'node:fs';
-import { mkdir, readdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { dirname, join } from 'node:path';
+import { mkdir } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { execa } from 'execa';
-import type { Clock } from '../std/clock.ts';
+import type { CancelTimer, Clock } from '../std/clock.ts';
+import { killGroup, recordGroup } from './process-groups.ts';
 
 /** A build that prints more is broken; the file must not fill the disk. */
 const logBytesMax = 10 * 1024 * 1024;
@@ -59,16 +59,13 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessResult
   });
   child.all.on('data', (chunk: Buffer) => output.append(chunk));
   const pid = child.pid;
-  const groupFile = pid === undefined ? undefined : join(processes, String(pid));
-  if (pid !== undefined && groupFile !== undefined) {
-    await mkdir(processes, { recursive: true });
-    await writeFile(groupFile, (await startTimeOf(pid)) ?? '');
-  }
+  const forgetGroup = pid === undefined ? undefined : await recordGroup(processes, pid);
   let isTimedOut = false;
+  let cancelKill: CancelTimer | undefined;
   const end = (): void => {
     if (pid === undefined) return;
     killGroup(pid, 'SIGTERM');
-    clock.after(killAfterMs, () => killGroup(pid, 'SIGKILL'));
+    cancelKill ??= clock.after(killAfterMs, () => killGroup(pid, 'SIGKILL'));
   };
   signal.addEventListener('abort', end, { once: true });
   if (signal.aborted) end();
@@ -81,47 +78,16 @@ export async function runProcess(options: ProcessOptions): Promise<ProcessResult
         });
   const result = await child;
   cancelTimer?.();
+  cancelKill?.();
   signal.removeEventListener('abort', end);
   // The program is gone; whatever it left in its group has nobody to report to.
   if (pid !== undefined) killGroup(pid, 'SIGKILL');
-  if (groupFile !== undefined) await rm(groupFile, { force: true });
+  await forgetGroup?.();
   await output.close();
   signal.throwIfAborted();
   if (pid === undefined)
     return { exitCode: 127, isTimedOut, tail: result.shortMessage ?? 'could not be started' };
   return { exitCode: result.exitCode ?? 1, isTimedOut, tail: output.tail() };
-}
-
-/** Ends groups that an earlier control process started and did not live to end. */
-export async function endLeftoverProcesses(processes: string): Promise<number> {
-  const names = await readdir(processes).catch(() => []);
-  let ended = 0;
-  for (const name of names) {
-    const pid = Number(name);
-    const recorded = await readFile(join(processes, name), 'utf8').catch(() => '');
-    // The start time tells the process from a later one with its number.
-    if (recorded !== '' && recorded === (await startTimeOf(pid))) {
-      killGroup(pid, 'SIGKILL');
-      ended += 1;
-    }
-    await rm(join(processes, name), { force: true });
-  }
-  return ended;
-}
-
-/** Field 22 of /proc/<pid>/stat; undefined where there is no such process or no /proc. */
-async function startTimeOf(pid: number): Promise<string | undefined> {
-  const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => undefined);
-  // The name in field 2 may hold spaces and parentheses: count from its end.
-  return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-}
-
-function killGroup(pid: number, signal: NodeJS.Signals): void {
-  try {
-    process.kill(-pid, signal);
-  } catch {
-    // Gone already.
-  }
 }
 
 function makeOutput(logFile: string): {

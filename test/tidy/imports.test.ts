@@ -35,7 +35,6 @@ const SHARED_ON_FLOOR = new Set([
 ]);
 /** Packages that more than one room needs, each with its reason. */
 const SHARED_PACKAGES: Record<string, string> = {
-  yaml: 'kubeconfigs and serverless.yml in lib, the kubeconfig that cli writes',
   execa: 'buildah in build, child processes in lib and cli',
   tar: 'archives that lib writes and build unpacks',
 };

@@ -4,7 +4,6 @@
  */
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { stringify } from 'yaml';
 import { detectDriver } from '../../agent/detect-driver.ts';
 import { startAgent } from '../../agent/start-agent.ts';
 import { makeLocalPki } from '../../apiserver/make-local-pki.ts';
@@ -133,22 +132,27 @@ function writeKubeconfig(
   path: string,
   access: { apiUrl: string; ca: string; token: string },
 ): void {
-  const text = stringify({
-    apiVersion: 'v1',
-    kind: 'Config',
-    'current-context': 'knit',
-    clusters: [
-      {
-        name: 'knit',
-        cluster: {
-          server: access.apiUrl,
-          'certificate-authority-data': Buffer.from(access.ca).toString('base64'),
-        },
-      },
-    ],
-    users: [{ name: 'knit', user: { token: access.token } }],
-    contexts: [{ name: 'knit', context: { cluster: 'knit', user: 'knit', namespace: 'default' } }],
-  });
+  // Strings of JSON are strings of YAML: this needs no writer of YAML, which the process would hold
+  // for this one file.
+  const text = `apiVersion: v1
+kind: Config
+current-context: knit
+clusters:
+  - name: knit
+    cluster:
+      server: ${JSON.stringify(access.apiUrl)}
+      certificate-authority-data: ${Buffer.from(access.ca).toString('base64')}
+users:
+  - name: knit
+    user:
+      token: ${JSON.stringify(access.token)}
+contexts:
+  - name: knit
+    context:
+      cluster: knit
+      user: knit
+      namespace: default
+`;
   mkdirSync(join(path, '..'), { recursive: true, mode: 0o700 });
   writeFileSync(path, text, { mode: 0o600 });
   chmodSync(path, 0o600);
