@@ -62,6 +62,8 @@ export interface Host {
   readonly processedInput?: { readonly commands: readonly string[] };
   readonly pluginManager: {
     readonly plugins: readonly object[];
+    /** Those of the service, not the host's own. */
+    readonly externalPlugins: ReadonlySet<object>;
     readonly hooks: Record<string, { pluginName: string; hook: HookFunction }[]>;
     spawn(command: string): Promise<void>;
   };

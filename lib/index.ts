@@ -31,7 +31,7 @@ export default class ServerlessKnative {
   private readonly context: CommandContext;
 
   constructor(host: Host, options: CliOptions, utils: HostUtils) {
-    this.context = new CommandContext(host, options, utils);
+    this.context = new CommandContext(host, options, { plugin: this, utils });
     host.setProvider(PROVIDER, this);
     defineSchema(host);
     this.hooks = makeHooks(this.context);

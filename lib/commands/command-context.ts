@@ -7,6 +7,7 @@ import { makeConfigSource, type ConfigSource } from '../config/config-source.ts'
 import { parseService, type ParsedService } from '../config/parse-service.ts';
 import type { ServiceModel } from '../config/service-model.ts';
 import type { CliOptions, Host, HostUtils } from '../host.ts';
+import type { FileLists } from '../package/host-packaging.ts';
 import type { Target } from '../target/target.ts';
 import { messageOf, UserError } from '../user-error.ts';
 
@@ -14,10 +15,19 @@ export class CommandContext {
   readonly host: Host;
   readonly options: CliOptions;
   readonly utils: HostUtils;
+  /** Our own instance among the host's plugins. */
+  readonly plugin: object;
+  /** Filled while the host packages. */
+  fileLists: FileLists = new Map();
   private parsed: ParsedService | undefined;
 
-  constructor(host: Host, options: CliOptions, utils: HostUtils) {
+  constructor(
+    host: Host,
+    options: CliOptions,
+    { plugin, utils }: { plugin: object; utils: HostUtils },
+  ) {
     this.host = host;
+    this.plugin = plugin;
     this.options = options;
     this.utils = utils;
   }

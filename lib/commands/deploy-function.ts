@@ -81,6 +81,7 @@ async function buildFunction(
     const manifest = await packageService({
       model: { ...context.model, functions: [input.fn] },
       zips: findZips(context.host),
+      fileLists: context.fileLists,
       serviceDir: context.serviceDir,
       directory,
       source: context.configSource,

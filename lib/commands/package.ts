@@ -1,12 +1,12 @@
 /** `sls package`: what happens before and after the host makes its zips. */
 import { mkdir } from 'node:fs/promises';
 import path from 'node:path';
+import { adaptPackaging } from '../package/host-packaging.ts';
 import { adaptNeighbourPlugins } from '../package/neighbour-plugins.ts';
-import { narrowPackaging } from '../package/narrow-patterns.ts';
 import { findZips, packageService } from '../package/package-service.ts';
 import type { CommandContext } from './command-context.ts';
 
-/** Says what has no effect, and keeps the host from zipping for functions that are containers. */
+/** Says what has no effect, and keeps the host from packaging what are containers. */
 export function prepareService(context: CommandContext): void {
   const { model, warnings } = context.service;
   for (const warning of warnings) context.utils.log.warning(warning);
@@ -19,7 +19,7 @@ export function prepareService(context: CommandContext): void {
     raw.package = { ...raw.package, disable: true };
   }
   adaptNeighbourPlugins(context.host);
-  narrowPackaging(context.host);
+  context.fileLists = adaptPackaging(context.host, context.plugin);
 }
 
 /** The host zips into `.serverless` and does not make it. */
@@ -31,6 +31,7 @@ export async function finishPackage(context: CommandContext): Promise<void> {
   await packageService({
     model: context.model,
     zips: findZips(context.host),
+    fileLists: context.fileLists,
     serviceDir: context.serviceDir,
     directory: context.packageDirectory,
     source: context.configSource,

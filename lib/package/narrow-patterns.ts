@@ -4,29 +4,25 @@
  * listing may start at the directory that these have in common. The result is the same, and a
  * deployment without change does not pay for thousands of files that it never packages.
  */
-import type { Host } from '../host.ts';
+import type { PackagePlugin } from './host-packaging.ts';
 
-interface PatternParams {
-  include: string[];
-  exclude: string[];
-  devDependencyExcludeSet?: Set<string>;
-}
+/**
+ * Never of use to a function: the framework, this plugin, and other people's history. They come last
+ * among the patterns, so that the listing does not enter them even where they are symbolic links to
+ * whole working copies (npm link).
+ */
+const NEVER_PACKAGED = [
+  '!**/node_modules/{serverless-knit,osls,serverless}/**',
+  '!**/node_modules/.bin/{knit,osls,serverless,sls}',
+  '!**/.git/**',
+];
 
-/** The hosts' own packaging plugin, as far as it is adapted. */
-interface PackagePlugin {
-  resolveFilePathsFromPatterns(params: PatternParams, prefix?: string): Promise<string[]>;
-}
-
-export function narrowPackaging(host: Host): void {
-  const plugin = host.pluginManager.plugins.find(
-    (candidate) =>
-      candidate.constructor.name === 'Package' && 'resolveFilePathsFromPatterns' in candidate,
-  ) as PackagePlugin | undefined;
-  if (!plugin) return;
+export function narrowPackaging(plugin: PackagePlugin): void {
   const original = plugin.resolveFilePathsFromPatterns.bind(plugin);
   plugin.resolveFilePathsFromPatterns = async (params, prefix) => {
     const narrow = prefix === undefined ? narrowPatterns(params.include) : undefined;
-    if (!narrow) return original(params, prefix);
+    if (!narrow)
+      return original({ ...params, include: [...params.include, ...NEVER_PACKAGED] }, prefix);
     const { base, patterns } = narrow;
     const devDependencies = [...(params.devDependencyExcludeSet ?? [])]
       .map((pattern) => rebase(pattern, base))
@@ -35,7 +31,8 @@ export function narrowPackaging(host: Host): void {
     // would reach v3's glob library, which takes a second `**` for a duplicate of the first.
     const exclude = ['**', ...devDependencies];
     const devDependencyExcludeSet = new Set(devDependencies);
-    const files = await original({ include: patterns, exclude, devDependencyExcludeSet }, base);
+    const include = [...patterns, ...NEVER_PACKAGED];
+    const files = await original({ include, exclude, devDependencyExcludeSet }, base);
     return files.map((file) => `${base}/${file}`);
   };
 }

@@ -1,5 +1,5 @@
 /**
- * After the host has zipped: turns zips and Dockerfile contexts into content-addressed archives,
+ * After the host has packaged: turns its lists of files or zips and Dockerfile contexts into content-addressed archives,
  * checks that every handler is in its archive, and writes the package's manifest.
  */
 import { mkdir, readdir, rename, rm } from 'node:fs/promises';
@@ -9,14 +9,18 @@ import type { FunctionModel, ServiceModel } from '../config/service-model.ts';
 import type { Host } from '../host.ts';
 import { UserError } from '../user-error.ts';
 import { findHandlerProblem } from './check-handler.ts';
+import type { FileLists } from './host-packaging.ts';
 import { writeManifest, type Artifact, type PackageManifest } from './manifest.ts';
 import { tarFromDirectory } from './tar-from-directory.ts';
+import { tarFromFiles } from './tar-from-files.ts';
 import { tarFromZip } from './tar-from-zip.ts';
 
 export interface PackageOptions {
   readonly model: ServiceModel;
   /** Function key to the zip that holds its code. */
   readonly zips: ReadonlyMap<string, string>;
+  /** What stands in for zips that were not made. */
+  readonly fileLists: FileLists;
   readonly serviceDir: string;
   readonly directory: string;
   readonly source: ConfigSource;
@@ -54,7 +58,7 @@ export async function packageService(
     let name = nameOfZip.get(zip);
     if (name === undefined) {
       name = zip === shared ? SHARED_ARTIFACT : fn.name;
-      const { artifact, files } = await archiveZip(name, zip, directory);
+      const { artifact, files } = await archiveCode(name, zip, options);
       nameOfZip.set(zip, name);
       artifacts.set(name, artifact);
       filesOf.set(name, files);
@@ -86,13 +90,16 @@ function findSharedZip(zips: ReadonlyMap<string, string>): string | undefined {
   return [...counts].sort((a, b) => b[1] - a[1]).find(([, count]) => count > 1)?.[0];
 }
 
-async function archiveZip(
+async function archiveCode(
   name: string,
   zip: string,
-  directory: string,
+  { directory, fileLists, serviceDir }: PackageOptions,
 ): Promise<{ artifact: Artifact; files: ReadonlySet<string> }> {
   const temporary = path.join(directory, `${name}.tar.tmp`);
-  const { digest, files } = await tarFromZip(zip, temporary);
+  const list = fileLists.get(zip);
+  const { digest, files } = list
+    ? await tarFromFiles(serviceDir, list, temporary)
+    : await tarFromZip(zip, temporary);
   const file = `knit-${digest}.tar`;
   await rename(temporary, path.join(directory, file));
   return { artifact: { name, digest, file }, files: new Set(files) };

@@ -1,5 +1,4 @@
 /** The build context of a Dockerfile as a deterministic tar: a directory less its `.dockerignore`. */
-import { createReadStream } from 'node:fs';
 import { readdir, readFile, readlink, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { UserError } from '../user-error.ts';
@@ -87,16 +86,9 @@ async function listFiles(
 
 async function addFile(writer: TarWriter, root: string, file: ContextFile): Promise<void> {
   const absolute = path.join(root, file.path);
-  if (file.type === 'symlink') {
-    const target = await readlink(absolute);
-    await writer.add({ path: file.path, type: 'symlink', size: 0, target });
-    return;
-  }
-  const { size, mode } = await stat(absolute);
-  await writer.add(
-    { path: file.path, type: 'file', size, isExecutable: (mode & 0o111) !== 0 },
-    size === 0 ? undefined : (createReadStream(absolute) as AsyncIterable<Buffer>),
-  );
+  if (file.type === 'file') return writer.addFile(file.path, absolute);
+  const target = await readlink(absolute);
+  await writer.add({ path: file.path, type: 'symlink', size: 0, target });
 }
 
 async function readIgnore(root: string): Promise<IsIgnored> {

@@ -1,10 +1,14 @@
 /**
  * Writes a tar whose bytes depend on the content alone: given order, fixed owner and time, modes
- * reduced to "executable or not". POSIX ustar, with pax headers for names that do not fit.
- * Source: POSIX.1-2017 pax, "ustar Interchange Format" and "pax Header Block".
+ * reduced to "executable or not". The headers are `tar`'s; its streams are not used, since they take
+ * owners, modes and times from the files and cannot hash what they write.
  */
 import { createHash } from 'node:crypto';
-import { open, type FileHandle } from 'node:fs/promises';
+import { createReadStream } from 'node:fs';
+import { open, stat, type FileHandle } from 'node:fs/promises';
+import { dirname } from 'node:path';
+import { Header, Pax } from 'tar';
+import { UserError } from '../user-error.ts';
 
 export interface TarEntry {
   /** Relative, with forward slashes. */
@@ -18,12 +22,9 @@ export interface TarEntry {
 }
 
 const BLOCK_BYTES = 512;
-const NAME_BYTES_MAX = 100;
-/** The largest size that eleven octal digits can say. */
-const SIZE_MAX = 8 ** 11 - 1;
 /** 1980-01-01: the earliest time that a zip can hold, so that functions may zip their own files. */
 const MTIME_SECONDS = 315_532_800;
-const TYPE_FLAGS = { file: '0', directory: '5', symlink: '2' } as const;
+const TYPES = { file: 'File', directory: 'Directory', symlink: 'SymbolicLink' } as const;
 /** Content is collected to this size before it is written: one system call for many small files. */
 const WRITE_BYTES = 1 << 20;
 
@@ -32,14 +33,16 @@ export class TarWriter {
   private pending: Buffer[] = [];
   private pendingBytes = 0;
   private readonly file: FileHandle;
+  private readonly path: string;
 
-  private constructor(file: FileHandle) {
+  private constructor(file: FileHandle, path: string) {
     this.file = file;
+    this.path = path;
   }
 
   /** Creates or truncates `path`, readable by its owner only: code may hold secrets. */
   static async create(path: string): Promise<TarWriter> {
-    return new TarWriter(await open(path, 'w', 0o600));
+    return new TarWriter(await open(path, 'w', 0o600), path);
   }
 
   /** @throws when the content is not exactly `entry.size` bytes long. */
@@ -59,6 +62,15 @@ export class TarWriter {
       throw new Error(`"${entry.path}" has ${written} bytes and was announced with ${entry.size}`);
     if (written % BLOCK_BYTES !== 0)
       await this.write(Buffer.alloc(BLOCK_BYTES - (written % BLOCK_BYTES)));
+  }
+
+  /** A file of this machine; a symbolic link is followed. @throws what reading it throws. */
+  async addFile(path: string, from: string): Promise<void> {
+    const { size, mode } = await stat(from);
+    await this.add(
+      { path, type: 'file', size, isExecutable: (mode & 0o111) !== 0 },
+      size === 0 ? undefined : (createReadStream(from) as AsyncIterable<Buffer>),
+    );
   }
 
   /** Ends the archive. Returns `sha256` of its bytes in hex. */
@@ -85,73 +97,39 @@ export class TarWriter {
     const chunks = this.pending;
     this.pending = [];
     this.pendingBytes = 0;
-    if (chunks.length > 0) await this.file.writev(chunks);
+    if (chunks.length === 0) return;
+    try {
+      await this.file.writev(chunks);
+    } catch (cause) {
+      if ((cause as NodeJS.ErrnoException).code !== 'ENOSPC') throw cause;
+      throw new UserError(
+        `The disk is full: the package does not fit into ${dirname(this.path)}. Free some space and run the command again.`,
+        'KNIT_DISK_FULL',
+        { cause },
+      );
+    }
   }
 }
 
+/** The entry's header, behind a pax header where a name or a size does not fit into it. */
 function makeHeaders(entry: TarEntry): Buffer {
-  if (entry.size > SIZE_MAX) throw new Error(`"${entry.path}" is larger than 8 GiB`);
   const path = entry.type === 'directory' ? `${entry.path.replace(/\/$/, '')}/` : entry.path;
-  const target = entry.target ?? '';
-  const records: string[] = [];
-  if (!fits(path)) records.push(paxRecord('path', path));
-  if (!fits(target)) records.push(paxRecord('linkpath', target));
-  const header = makeHeader(entry, path, target);
-  if (records.length === 0) return header;
-  const body = Buffer.from(records.join(''), 'utf8');
-  const padding = Buffer.alloc((BLOCK_BYTES - (body.length % BLOCK_BYTES)) % BLOCK_BYTES);
-  return Buffer.concat([makePaxHeader(body.length), body, padding, header]);
-}
-
-/** Names that are short and plain ASCII read the same everywhere; all others travel in pax records. */
-const fits = (name: string): boolean =>
-  Buffer.byteLength(name) <= NAME_BYTES_MAX && /^[\x20-\x7e]*$/.test(name);
-
-/** `<length> <key>=<value>\n`, where the length counts itself. */
-function paxRecord(key: string, value: string): string {
-  const rest = ` ${key}=${value}\n`;
-  const restBytes = Buffer.byteLength(rest);
-  let length = restBytes + String(restBytes).length;
-  length = restBytes + String(length).length;
-  return `${length}${rest}`;
-}
-
-const makePaxHeader = (size: number): Buffer =>
-  fill({ name: 'PaxHeader', mode: 0o644, size, typeFlag: 'x', linkName: '' });
-
-const makeHeader = (entry: TarEntry, path: string, target: string): Buffer =>
-  fill({
-    name: fits(path) ? path : clip(path),
+  const header = new Header({
+    path,
+    type: TYPES[entry.type],
     mode: entry.type === 'file' && !entry.isExecutable ? 0o644 : 0o755,
+    uid: 0,
+    gid: 0,
     size: entry.size,
-    typeFlag: TYPE_FLAGS[entry.type],
-    linkName: fits(target) ? target : clip(target),
+    mtime: new Date(MTIME_SECONDS * 1000),
+    ...(entry.target === undefined ? {} : { linkpath: entry.target }),
   });
-
-const clip = (name: string): string => name.replace(/[^\x20-\x7e]/g, '_').slice(-NAME_BYTES_MAX);
-
-function fill(fields: {
-  name: string;
-  mode: number;
-  size: number;
-  typeFlag: string;
-  linkName: string;
-}): Buffer {
   const block = Buffer.alloc(BLOCK_BYTES);
-  const octal = (value: number, offset: number, digits: number): void => {
-    block.write(`${value.toString(8).padStart(digits, '0')}\0`, offset, 'latin1');
-  };
-  block.write(fields.name, 0, 'latin1');
-  octal(fields.mode, 100, 7);
-  octal(0, 108, 7);
-  octal(0, 116, 7);
-  octal(fields.size, 124, 11);
-  octal(MTIME_SECONDS, 136, 11);
-  block.write('        ', 148, 'latin1');
-  block.write(fields.typeFlag, 156, 'latin1');
-  block.write(fields.linkName, 157, 'latin1');
-  block.write('ustar\u000000', 257, 'latin1');
-  const checksum = block.reduce((sum, byte) => sum + byte, 0);
-  block.write(`${checksum.toString(8).padStart(6, '0')}\0 `, 148, 'latin1');
-  return block;
+  if (!header.encode(block)) return block;
+  const pax = new Pax({
+    path,
+    size: entry.size,
+    ...(entry.target === undefined ? {} : { linkpath: entry.target }),
+  });
+  return Buffer.concat([pax.encode(), block]);
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
-import { readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync, symlinkSync } from 'node:fs';
 import path from 'node:path';
+import { list } from 'tar';
 import { ServiceDirectory, type OslsResult } from './run-osls.ts';
 
 // A host start takes a second or two, more when other tests use the machine.
@@ -24,6 +25,17 @@ describe('the plugin in osls, as a real process', function () {
 
   const service = (functions: string, more = ''): string =>
     `service: shop\nplugins: [serverless-knit]\nprovider:\n  name: knative\n${more}functions:\n${functions}`;
+  const archivedFiles = (): string[] => {
+    const folder = path.join(directory.path, '.serverless');
+    const archive = readdirSync(folder).find((name) => name.endsWith('.tar')) ?? '';
+    const files: string[] = [];
+    list({
+      file: path.join(folder, archive),
+      sync: true,
+      onReadEntry: (entry) => files.push(entry.path),
+    });
+    return files;
+  };
   const hello = `  hello:
     handler: src/hello.handler
     environment: { LEVEL: high }
@@ -41,6 +53,58 @@ describe('the plugin in osls, as a real process', function () {
     const first = await manifest();
     assert.match(first, /"file": "knit-[0-9a-f]{64}\.tar"/);
     assert.equal(await manifest(), first);
+  });
+
+  it('packages what the function imports, and never the framework, this plugin or a history', async () => {
+    directory.write('node_modules/used/index.js', '1');
+    directory.write('node_modules/osls/index.js', '1');
+    directory.write('linked/package/index.js', '1');
+    directory.write('linked/package/.git/HEAD', '1');
+    symlinkSync(
+      path.join(directory.path, 'linked/package'),
+      path.join(directory.path, 'node_modules/linked'),
+    );
+    const { status, stdout, stderr } = await sls(
+      `${service(hello)}package: { patterns: ['!home/**', '!linked/**'] }\n`,
+      'package',
+    );
+    assert.equal(status, 0, stdout + stderr);
+    assert.deepEqual(archivedFiles(), [
+      'node_modules/linked/index.js',
+      'node_modules/used/index.js',
+      'src/hello.mjs',
+    ]);
+    assert.ok(!existsSync(path.join(directory.path, '.serverless/shop.zip')));
+  });
+
+  it('makes the zip where another plugin may change it, and takes what it made of it', async () => {
+    directory.write(
+      'bundler.cjs',
+      `module.exports = class Bundler {
+        constructor(serverless) {
+          this.hooks = { 'after:package:createDeploymentArtifacts': () => {
+            const { artifact } = serverless.service.package;
+            require('node:fs').copyFileSync(artifact, artifact + '.more');
+            serverless.service.package.artifact = '.serverless/shop.zip.more';
+          } };
+        }
+      };`,
+    );
+    const config = `${service(hello)}package: { patterns: ['!**', 'src/**'] }\n`;
+    const { status, stdout, stderr } = await sls(
+      config.replace('[serverless-knit]', '[serverless-knit, ./bundler.cjs]'),
+      'package',
+    );
+    assert.equal(status, 0, stdout + stderr);
+    assert.deepEqual(archivedFiles(), ['src/hello.mjs']);
+    assert.ok(existsSync(path.join(directory.path, '.serverless/shop.zip.more')));
+  });
+
+  it('takes an archive that "package.artifact" names', async () => {
+    const config = `${service(hello)}package: { artifact: .serverless/shop.zip.more }\n`;
+    const { status, stdout, stderr } = await sls(config, 'package');
+    assert.equal(status, 0, stdout + stderr);
+    assert.deepEqual(archivedFiles(), ['src/hello.mjs']);
   });
 
   it('accepts a configuration made for AWS and names every setting without effect', async () => {

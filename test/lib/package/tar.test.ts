@@ -15,6 +15,7 @@ import { finished } from 'node:stream/promises';
 import { ZipArchive } from 'archiver';
 import { list } from 'tar';
 import { tarFromDirectory } from '../../../lib/package/tar-from-directory.ts';
+import { nameEntries, tarFromFiles } from '../../../lib/package/tar-from-files.ts';
 import { tarFromZip } from '../../../lib/package/tar-from-zip.ts';
 import { parseDockerIgnore } from '../../../lib/package/docker-ignore.ts';
 
@@ -98,6 +99,41 @@ describe('archives', () => {
       { path: 'a/run', mode: 0o755, type: 'File', mtime },
       { path: long, mode: 0o644, type: 'File', mtime },
     ]);
+  });
+
+  it('of listed files are those that a zip of the same files becomes', async () => {
+    const files: [path: string, content: string, mode: number][] = [
+      ['b.js', 'b', 0o644],
+      ['a/run', 'a', 0o755],
+      [long, 'long', 0o644],
+    ];
+    for (const [file, content, mode] of files) {
+      mkdirSync(path.dirname(path.join(directory, 'src', file)), { recursive: true });
+      writeFileSync(path.join(directory, 'src', file), content, { mode });
+    }
+    const zip = await makeZip('a.zip', files, new Date());
+    const names = files.map(([file]) => file);
+    const fromZip = await tarFromZip(zip, path.join(directory, 'a.tar'));
+    const fromFiles = await tarFromFiles(
+      path.join(directory, 'src'),
+      names,
+      path.join(directory, 'b.tar'),
+    );
+    assert.deepEqual(fromFiles, fromZip);
+  });
+
+  it('name files from above the service as the hosts do', () =>
+    assert.deepEqual(nameEntries(['b.js', '../shared/a.js', './src/c.js']), [
+      ['b.js', 'b.js'],
+      ['shared/a.js', '../shared/a.js'],
+      ['src/c.js', './src/c.js'],
+    ]));
+
+  it('name the file that cannot be read', async () => {
+    await assert.rejects(
+      tarFromFiles(directory, ['gone.js'], path.join(directory, 'a.tar')),
+      /gone\.js cannot be packaged: .* leave it out with "package\.patterns"/,
+    );
   });
 
   it('differ when one byte differs', async () => {
