@@ -12,18 +12,7 @@ import { FileLog } from '../runtime/broker/file-log.ts';
 import { startBroker } from '../runtime/broker/start-broker.ts';
 import { systemClock } from '../runtime/std/clock.ts';
 import { silentLogger } from '../runtime/std/logger.ts';
-
-export interface Figure {
-  readonly figure: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly comparison: { readonly name: string; readonly value: number };
-  readonly ratio: number;
-  /** Of the ratio. */
-  readonly goal: number;
-  readonly met: boolean;
-  readonly runs: readonly number[];
-}
+import type { Figure } from './support/figure.ts';
 
 const EVENT = Buffer.alloc(1024, 'x');
 /** Short on purpose: the machine is shared, and the median of several rounds is steadier than one long one. */
@@ -45,9 +34,9 @@ export async function run(_options: { json: boolean }): Promise<Figure[]> {
         unit: 'events/s',
         comparison,
         ratio,
-        goal,
+        goal: `a ratio of at least ${goal}`,
         met: ratio >= goal,
-        runs,
+        runs: runs.length,
       });
     };
     for (const [inFlight, goal] of [

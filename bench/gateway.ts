@@ -8,20 +8,8 @@ import { fork } from 'node:child_process';
 import net from 'node:net';
 import { extname } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { benchHost } from './gateway-process.ts';
-
-export interface Figure {
-  readonly figure: string;
-  readonly value: number;
-  readonly unit: string;
-  readonly comparison: { readonly name: string; readonly value: number };
-  /** value / comparison. */
-  readonly ratio: number;
-  /** What the ratio must reach (rates) or must not exceed (times). */
-  readonly goal: number;
-  readonly met: boolean;
-  readonly runs: number;
-}
+import type { Figure } from './support/figure.ts';
+import { benchHost } from './support/gateway-process.ts';
 
 const CONNECTIONS = 64;
 const ROUNDS = 3;
@@ -35,8 +23,7 @@ const DIRECT_LATENCY_GOAL = 3;
 
 const request = `GET /bench HTTP/1.1\r\nHost: ${benchHost}\r\nUser-Agent: bench\r\nAccept: */*\r\n\r\n`;
 
-/** Prints one line per figure unless `json`; always returns them. */
-export async function run(options: { json: boolean }): Promise<Figure[]> {
+export async function run(_options: { json: boolean }): Promise<Figure[]> {
   const children: ChildProcess[] = [];
   try {
     const upstream = await start(children, 'upstream');
@@ -49,7 +36,7 @@ export async function run(options: { json: boolean }): Promise<Figure[]> {
     const single = await measure(targets, 1);
     const direct = 'direct to the upstream';
     const plain = 'proxy of node:http with keep-alive agent';
-    const figures = [
+    return [
       rate(
         'gateway requests',
         rates.gateway,
@@ -64,8 +51,6 @@ export async function run(options: { json: boolean }): Promise<Figure[]> {
       ),
       latency(single.gateway, { name: direct, value: single.direct }),
     ];
-    if (!options.json) for (const figure of figures) print(figure);
-    return figures;
   } finally {
     for (const child of children) child.disconnect();
   }
@@ -128,7 +113,7 @@ function responseBytes(bytes: Buffer): number {
 
 async function start(children: ChildProcess[], role: string, upstream?: number): Promise<number> {
   const file = fileURLToPath(
-    new URL(`./gateway-process${extname(import.meta.url)}`, import.meta.url),
+    new URL(`./support/gateway-process${extname(import.meta.url)}`, import.meta.url),
   );
   const child = fork(file, [role, ...(upstream === undefined ? [] : [String(upstream)])]);
   children.push(child);
@@ -138,7 +123,7 @@ async function start(children: ChildProcess[], role: string, upstream?: number):
   });
 }
 
-type Comparison = Figure['comparison'];
+type Comparison = NonNullable<Figure['comparison']>;
 
 function rate(figure: string, value: number, comparison: Comparison, goal: number): Figure {
   const ratio = value / comparison.value;
@@ -148,7 +133,7 @@ function rate(figure: string, value: number, comparison: Comparison, goal: numbe
     unit: 'requests/s',
     comparison: { ...comparison, value: Math.round(comparison.value) },
     ratio: round2(ratio),
-    goal,
+    goal: `a ratio of at least ${goal}`,
     met: ratio >= goal,
     runs: ROUNDS,
   };
@@ -164,17 +149,10 @@ function latency(gatewayRate: number, direct: Comparison): Figure {
     unit: 'us',
     comparison: { name: direct.name, value: toUs(direct.value) },
     ratio: round2(ratio),
-    goal: DIRECT_LATENCY_GOAL,
+    goal: `a ratio of at most ${DIRECT_LATENCY_GOAL}`,
     met: ratio <= DIRECT_LATENCY_GOAL,
     runs: ROUNDS,
   };
-}
-
-function print({ figure, value, unit, comparison, ratio, goal, met }: Figure): void {
-  const verdict = met ? 'met' : 'not met';
-  process.stdout.write(
-    `${figure}: ${value} ${unit}; ${comparison.name}: ${comparison.value} ${unit}; ratio ${ratio}, goal ${goal}: ${verdict}\n`,
-  );
 }
 
 const median = (values: readonly number[]): number =>

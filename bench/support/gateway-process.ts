@@ -1,16 +1,16 @@
 /**
- * A process of the gateway benchmark, forked by gateway.ts: an upstream on raw sockets, the gateway
+ * A process of the gateway benchmark, forked by ../gateway.ts: an upstream on raw sockets, the gateway
  * in front of it, or the proxy that the obvious code makes of node:http. Sends its port to the parent.
  */
 import http from 'node:http';
 import net from 'node:net';
-import type { KubeObject } from '../runtime/apis/meta/object.ts';
-import { startGateway } from '../runtime/gateway/gateway.ts';
-import { KubeClient } from '../runtime/kube/client.ts';
-import { InformerFactory } from '../runtime/kube/informer.ts';
-import type { KubeTransport } from '../runtime/kube/transport.ts';
-import { systemClock } from '../runtime/std/clock.ts';
-import { silentLogger } from '../runtime/std/logger.ts';
+import type { KubeObject } from '../../runtime/apis/meta/object.ts';
+import { startGateway } from '../../runtime/gateway/gateway.ts';
+import { KubeClient } from '../../runtime/kube/client.ts';
+import { InformerFactory } from '../../runtime/kube/informer.ts';
+import type { KubeTransport } from '../../runtime/kube/transport.ts';
+import { systemClock } from '../../runtime/std/clock.ts';
+import { silentLogger } from '../../runtime/std/logger.ts';
 
 /** Host that the gateway's only service has. */
 export const benchHost = 'bench.default.localhost';
