@@ -1,6 +1,7 @@
 /**
  * One child process and its restarts. Starting => Ready => (Backoff => Starting)*; a child that says
- * `failed` before it was ever ready ends the whole start, since trying again would not help.
+ * `failed` before it was ever ready ends the whole start, since trying again would not help. So does
+ * one that dies a few times without a word: whoever waits for `knit up` must get an answer.
  */
 import { fork } from 'node:child_process';
 import type { ChildProcess } from 'node:child_process';
@@ -27,6 +28,8 @@ export interface ChildDeps {
 }
 
 const RESTART = { initialMs: 100, maxMs: 5_000 };
+/** Deaths before the first `ready` that a start survives, e.g. one of the kernel's out-of-memory killer. */
+const START_ATTEMPTS_MAX = 3;
 /** A child that ran this long was well: its next failure is a first one. */
 const STABLE_AFTER_MS = 30_000;
 /** After `shutdown`, before SIGKILL. Longer than the child's own limit. */
@@ -40,6 +43,7 @@ export class Child {
   private startedMs = 0;
   private failures = 0;
   private isStopping = false;
+  private wasReady = false;
   private cancelRestart: CancelTimer | undefined;
   private resolveReady: (info: ChildInfo) => void = () => undefined;
   private rejectReady: (error: Error) => void = () => undefined;
@@ -73,9 +77,11 @@ export class Child {
     child.stdout?.on('data', (chunk: Uint8Array) => log.write(chunk));
     child.stderr?.on('data', (chunk: Uint8Array) => log.write(chunk));
     child.on('message', (message: FromChild) => this.take(message));
-    child.on('error', (error) =>
-      logger.error('child failed', { child: this.name, error: error.message }),
-    );
+    child.on('error', (error) => {
+      logger.error('child failed', { child: this.name, error: error.message });
+      // What could not be started at all never exits.
+      if (child.pid === undefined) this.onExit(null, null);
+    });
     child.on('exit', (code, signal) => this.onExit(code, signal));
   }
 
@@ -97,7 +103,10 @@ export class Child {
   }
 
   private take(message: FromChild): void {
-    if (message.type === 'ready') this.resolveReady(message.info);
+    if (message.type === 'ready') {
+      this.wasReady = true;
+      this.resolveReady(message.info);
+    }
     if (message.type === 'failed') this.rejectReady(new Error(message.message));
     this.deps.onMessage(message);
   }
@@ -107,6 +116,13 @@ export class Child {
     if (this.isStopping) return;
     const ranMs = clock.now() - this.startedMs;
     this.failures = ranMs > STABLE_AFTER_MS ? 1 : this.failures + 1;
+    if (!this.wasReady && this.failures >= START_ATTEMPTS_MAX) {
+      const how = signal === null ? `with code ${code}` : `by ${signal}`;
+      this.rejectReady(
+        new Error(`${this.name} ended ${how} before it was ready, ${this.failures} times`),
+      );
+      return;
+    }
     const delayMs = this.failures === 1 ? 0 : backoffMs(this.failures - 1, RESTART);
     logger.warn('child exited; restarting', { child: this.name, code, signal, delayMs });
     this.cancelRestart = clock.after(delayMs, () => this.start());
