@@ -48,6 +48,7 @@ export interface HostSchemaHandler {
   readonly schema: { properties: Record<string, unknown> };
   defineProvider(name: string, parts: Record<string, unknown>): void;
   defineTopLevelProperty(name: string, schema: unknown): void;
+  validateConfig(config: unknown): Promise<void>;
 }
 
 export type HookFunction = () => Promise<void> | void;

@@ -6,6 +6,7 @@ import { commandDefinitions } from './command-definitions.ts';
 import { CommandContext } from './commands/command-context.ts';
 import { eventCatalog } from './config/events/event-catalog.ts';
 import { functionProperties } from './config/function-schema.ts';
+import { locateSchemaErrors } from './config/locate-schema-errors.ts';
 import {
   layersSchema,
   providerProperties,
@@ -34,6 +35,7 @@ export default class ServerlessKnative {
     this.context = new CommandContext(host, options, { plugin: this, utils });
     host.setProvider(PROVIDER, this);
     defineSchema(host);
+    locateSchemaErrors(host);
     this.hooks = makeHooks(this.context);
     // Not among `hooks`: a hook there would make the host adopt its own `logs`, which needs --function.
     (host.pluginManager.hooks['logs:logs'] ??= []).push({

@@ -5,15 +5,26 @@
 import type { EnvVar } from '../../runtime/apis/core/types.ts';
 import { functionNameAnnotation, runtimeAnnotation } from '../../runtime/apis/knit.ts';
 import { apiVersionOf } from '../../runtime/apis/meta/object.ts';
+import { progressDeadlineAnnotationKey } from '../../runtime/apis/serving/labels.ts';
 import { serviceKind, type Service } from '../../runtime/apis/serving/types.ts';
 import type { FunctionModel, ScaleModel, ServiceModel } from '../config/service-model.ts';
 import { ownLabels } from './object-labels.ts';
+
+/**
+ * Until a revision has to be ready. A function server starts within a second or two, and imports the
+ * handler first: one that is not ready after this long hangs in its own code.
+ */
+const FUNCTION_DEADLINE = '30s';
+/** A container may come from a slow registry, and warm up for as long as its author likes. */
+const CONTAINER_DEADLINE = '120s';
 
 /** @param image reference with digest, as built, or the function's own image. */
 export function makeKnativeService(model: ServiceModel, fn: FunctionModel, image: string): Service {
   const { source } = fn;
   const annotations = {
     ...scaleAnnotations(fn.scale),
+    [progressDeadlineAnnotationKey]:
+      source.type === 'handler' ? FUNCTION_DEADLINE : CONTAINER_DEADLINE,
     ...(source.type === 'handler' ? { [runtimeAnnotation]: source.runtime } : {}),
   };
   return {
@@ -27,7 +38,7 @@ export function makeKnativeService(model: ServiceModel, fn: FunctionModel, image
     },
     spec: {
       template: {
-        ...(Object.keys(annotations).length === 0 ? {} : { metadata: { annotations } }),
+        metadata: { annotations },
         spec: {
           containerConcurrency: fn.concurrency,
           ...(fn.timeoutSeconds === undefined ? {} : { timeoutSeconds: fn.timeoutSeconds }),

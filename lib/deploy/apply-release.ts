@@ -21,7 +21,7 @@ import { waitUntil } from './wait-until.ts';
 export const FIELD_MANAGER = 'serverless-knit';
 /** Requests in flight: enough to hide latency, few enough for a small API server. */
 const APPLY_CONCURRENCY = 8;
-/** A function that pulls a large image and starts slowly is ready by then. */
+/** Longer than the longest progress deadline (120 s): it is the runtime that says what is wrong. */
 const READY_TIMEOUT_MS = 180_000;
 
 export interface ApplyOptions {

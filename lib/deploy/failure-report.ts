@@ -7,9 +7,12 @@ import type { KubeObject } from '../../runtime/apis/meta/object.ts';
 import { serviceKind, type Service } from '../../runtime/apis/serving/types.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
 import { readLatestLog } from './pod-log.ts';
+import { tidyCrash } from './tidy-crash.ts';
 
 /** Lines that are shown of the failing pod. */
 const LOG_LINES = 15;
+/** Most of a crash's lines are stack frames, which are not shown. */
+const LOG_LINES_READ = 60;
 
 export interface Failure {
   readonly object: KubeObject;
@@ -20,13 +23,16 @@ export interface Failure {
 export async function describeFailure(client: KubeClient, failure: Failure): Promise<string> {
   const { object, why } = failure;
   const { namespace = '', name } = object.metadata;
-  const lines = [`${object.kind} "${namespace}/${name}" did not become ready: ${why}`];
+  const [cause = 'no reason given', ...more] = tidyCrash(why);
+  const lines = [`${object.kind} "${namespace}/${name}" did not become ready: ${cause}`];
+  lines.push(...more.map((line) => `  ${line}`));
   if (object.kind !== serviceKind.kind) return lines.join('\n');
   const revision = (object as Service).status?.latestCreatedRevisionName ?? name;
   const pod = await newestPod(client, namespace, revision);
   const status = pod?.status?.containerStatuses?.[0];
   const { waiting, terminated = status?.lastState?.terminated } = status?.state ?? {};
-  const log = pod ? await lastLogLines(client, pod).catch(() => []) : [];
+  const printed = pod ? await lastLog(client, pod).catch(() => '') : '';
+  const log = tidyCrash(printed, lines.join('\n')).slice(-LOG_LINES);
   if (log.length > 0) lines.push('  last lines of its log:', ...log.map((line) => `    ${line}`));
   else if (terminated?.message && !why.includes(terminated.message))
     lines.push(
@@ -59,13 +65,11 @@ async function newestPod(
   )[0];
 }
 
-async function lastLogLines(client: KubeClient, pod: Pod): Promise<string[]> {
+async function lastLog(client: KubeClient, pod: Pod): Promise<string> {
   let text = '';
-  for await (const chunk of readLatestLog(client, pod, { tailLines: LOG_LINES })) text += chunk;
-  return text
-    .split('\n')
-    .filter((line) => line !== '')
-    .slice(-LOG_LINES);
+  for await (const chunk of readLatestLog(client, pod, { tailLines: LOG_LINES_READ }))
+    text += chunk;
+  return text;
 }
 
 async function lastWarnings(

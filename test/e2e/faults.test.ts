@@ -60,14 +60,18 @@ describe('A deployment that fails', function () {
     assert.match(answer.body, /first version/);
   }
 
-  it('for an unknown property names the property', async () => {
+  it('for an unknown property names the property and its line', async () => {
     folder.write('serverless.yml', good.replace('handler:', 'memorySizes: 5\n    handler:'));
-    await failsWith(/functions\.hello/, /memorySizes/);
+    await failsWith(/functions\.hello/, /serverless\.yml:9/, /memorySizes/);
   });
 
-  it('for an unknown event names the event and the function', async () => {
+  it('for an unknown event names the event, the function and the line', async () => {
     folder.write('serverless.yml', `${good}    events:\n      - telegraph: stop\n`);
-    await failsWith(/functions\.hello\.events\.0/, /unsupported function event/);
+    await failsWith(
+      /functions\.hello\.events\.0/,
+      /serverless\.yml:11/,
+      /unsupported function event/,
+    );
   });
 
   it('for a handler path without a file names file, function and line', async () => {
@@ -77,12 +81,12 @@ describe('A deployment that fails', function () {
 
   it('for a handler that is not in its module names the object and what is exported', async () => {
     folder.write('serverless.yml', good.replace('hello.handler', 'hello.other'));
-    await failsWith(/hello/, /other/);
+    await failsWith(/hello\.other is undefined/, /it exports handler/);
   });
 
   it('for a handler that throws at import shows what it threw', async () => {
     folder.write('hello.js', "throw new Error('no database today');\n");
-    await failsWith(/hello/, /no database today/);
+    await failsWith(/hello/, /no database today/, /thrown at hello\.js:1/);
   });
 
   it('for a function that never gets ready names the function and the revision', async () => {

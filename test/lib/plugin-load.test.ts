@@ -165,12 +165,12 @@ describe('the plugin in osls, as a real process', function () {
     [
       'an unknown setting',
       service('  hello: { handler: src/hello.handler, memroySize: 1 }\n'),
-      /functions\.hello.*unrecognized property 'memroySize'/,
+      /functions\.hello' \(serverless\.yml:6\): unrecognized property 'memroySize'/,
     ],
     [
       'an unknown event',
       service('  hello: { handler: src/hello.handler, events: [{ teleport: x }] }\n'),
-      /functions\.hello\.events\.0.*unsupported function event/,
+      /functions\.hello\.events\.0' \(serverless\.yml:6\): unsupported function event/,
     ],
     [
       'a handler whose file is missing, with its line',

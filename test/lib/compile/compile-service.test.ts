@@ -62,6 +62,7 @@ describe('a function as a Knative Service', () => {
               'autoscaling.knative.dev/target': '7',
               'autoscaling.knative.dev/window': '60s',
               'knit.dev/runtime': 'nodejs22.x',
+              'serving.knative.dev/progress-deadline': '30s',
             },
           },
           spec: {
@@ -92,11 +93,12 @@ describe('a function as a Knative Service', () => {
     });
   });
 
-  it('gives a plain container its own environment only', () => {
+  it('gives a plain container its own environment only, and longer to get ready', () => {
     const [service] = compile({ image: 'acme/app:1', environment: { A: '1' } });
     const { template } = (service as unknown as { spec: { template: Record<string, unknown> } })
       .spec;
     assert.deepEqual(template, {
+      metadata: { annotations: { 'serving.knative.dev/progress-deadline': '120s' } },
       spec: {
         containerConcurrency: 0,
         containers: [
