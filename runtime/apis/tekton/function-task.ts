@@ -161,5 +161,5 @@ for pair do
   set -- "$@" --build-arg "$pair"
   shift
 done
-buildah build --pull=false --layers --timestamp 0 "$@" --file "$context/$DOCKERFILE" --tag "$IMAGE" "$context"
+buildah build --pull=false --layers --force-rm --timestamp 0 "$@" --file "$context/$DOCKERFILE" --tag "$IMAGE" "$context"
 ${publishResults}`;
