@@ -23,7 +23,8 @@ export interface Failure {
 export async function describeFailure(client: KubeClient, failure: Failure): Promise<string> {
   const { object, why } = failure;
   const { namespace = '', name } = object.metadata;
-  const [cause = 'no reason given', ...more] = tidyCrash(why);
+  // Conditions quote conditions, each of which ends its sentence.
+  const [cause = 'no reason given', ...more] = tidyCrash(why.replace(/\.{2,}$/, '.'));
   const lines = [`${object.kind} "${namespace}/${name}" did not become ready: ${cause}`];
   lines.push(...more.map((line) => `  ${line}`));
   if (object.kind !== serviceKind.kind) return lines.join('\n');
@@ -40,6 +41,10 @@ export async function describeFailure(client: KubeClient, failure: Failure): Pro
     );
   else if (waiting?.message && !why.includes(waiting.message))
     lines.push(`  its container waits: ${waiting.reason}: ${waiting.message}`);
+  else if (status?.state?.running)
+    lines.push(
+      '  its container runs, has printed nothing, and nothing answers on its port: its code may wait or loop while it starts.',
+    );
   else lines.push(...(await lastWarnings(client, namespace, revision)));
   lines.push(`  ${describeServing(object as Service)}`);
   return lines.join('\n');

@@ -9,6 +9,8 @@ export interface WaitOptions {
   readonly namespace?: string;
   readonly labelSelector?: string;
   readonly timeoutMs: number;
+  /** Ends the wait as the time limit does. */
+  readonly signal?: AbortSignal;
 }
 
 /**
@@ -22,7 +24,7 @@ export async function waitUntil<T extends KubeObject, R>(
   evaluate: (objects: readonly T[]) => R | undefined,
 ): Promise<R | undefined> {
   const abort = new AbortController();
-  const { timeoutMs, ...scope } = options;
+  const { timeoutMs, signal, ...scope } = options;
   const informers = new InformerFactory({
     client,
     clock: systemClock,
@@ -35,6 +37,9 @@ export async function waitUntil<T extends KubeObject, R>(
       // A plain timer on purpose: it keeps the process alive while the watch reconnects.
       const timer = setTimeout(() => resolve(undefined), timeoutMs);
       abort.signal.addEventListener('abort', () => clearTimeout(timer), { once: true });
+      const stop = (): void => resolve(undefined);
+      signal?.addEventListener('abort', stop, { once: true, signal: abort.signal });
+      if (signal?.aborted) stop();
       const check = (): void => {
         if (!informer.hasSynced || abort.signal.aborted) return;
         try {

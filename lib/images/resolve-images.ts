@@ -65,8 +65,8 @@ export async function resolveImages(options: ResolveOptions): Promise<ResolvedIm
     requireLocalBuild(manifest.model, missing);
     const directory = await openSourceVolume(options.client, manifest.model.namespace);
     const runs = await listTaskRuns(options.client, manifest.model);
-    await mapBounded(missing, BUILD_CONCURRENCY, async (build) => {
-      builds[build.inputDigest] = await runBuild(build, { ...options, directory, runs });
+    await mapBounded(missing, BUILD_CONCURRENCY, async (build, signal) => {
+      builds[build.inputDigest] = await runBuild(build, { ...options, directory, runs, signal });
     });
     await pruneTaskRuns(options.client, manifest.model);
   }
@@ -80,7 +80,12 @@ export async function resolveImages(options: ResolveOptions): Promise<ResolvedIm
 
 async function runBuild(
   build: Build,
-  context: ResolveOptions & { directory: string; runs: readonly TaskRun[] },
+  context: ResolveOptions & {
+    directory: string;
+    runs: readonly TaskRun[];
+    /** Ends the wait; the TaskRun goes on, and the next deployment finds it. */
+    signal: AbortSignal;
+  },
 ): Promise<string> {
   const { client, manifest, directory } = context;
   const { model } = manifest;
@@ -105,6 +110,7 @@ async function runBuild(
       namespace: model.namespace,
       labelSelector: `${inputDigestLabel}=${build.inputDigest}`,
       timeoutMs: BUILD_TIMEOUT_MS,
+      signal: context.signal,
     },
     (runs) =>
       runs.find(

@@ -3,8 +3,11 @@
  * the remedy, exit code 1, and what was deployed before serves on.
  */
 import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { rmSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { Runtime, ServiceFolder, leftovers } from './harness.ts';
+import { join } from 'node:path';
+import { Runtime, ServiceFolder, leftovers, run } from './harness.ts';
 import type { Outcome } from './harness.ts';
 
 const major = process.versions.node.split('.')[0];
@@ -90,12 +93,8 @@ describe('A deployment that fails', function () {
   });
 
   it('for a function that never gets ready names the function and the revision', async () => {
-    folder.write(
-      'serverless.yml',
-      good.replace('timeout: 5', 'timeout: 5\n  environment: { PORT_IGNORED: "1" }'),
-    );
     folder.write('hello.js', 'while (true) {}\n');
-    await failsWith(/hello/, /not ready|never|deadline|timed out/i);
+    await failsWith(/hello-\d{5}/, /timed out progressing/, /nothing answers on its port/);
   });
 
   it('for a build that fails shows the last lines of the build', async () => {
@@ -161,7 +160,7 @@ describe('knit up', function () {
     await runtime.remove();
   });
 
-  it('without containers runs functions as processes, and says that nothing isolates them', async () => {
+  it('without containers runs functions as processes, and says what that means and what it lacks', async () => {
     const runtime = new Runtime();
     const up = await runtime.up('--driver', 'process');
     assert.equal(up.code, 0, up.stderr);
@@ -171,8 +170,66 @@ describe('knit up', function () {
     assert.equal(deployed.code, 0, textOf(deployed));
     const answer = await runtime.http('hello.fault-dev.localhost', '/');
     assert.match(answer.body, /first version/);
+
+    folder.write('Dockerfile', `FROM knit.local/nodejs${major}.x\n`);
+    folder.write('serverless.yml', `${good}  box:\n    handler: Dockerfile\n`);
+    const boxed = await folder.sls('osls@4', 'deploy');
+    assert.equal(boxed.code, 1, textOf(boxed));
+    assert.match(textOf(boxed), /"box"/);
+    assert.match(textOf(boxed), /buildah/);
+    assert.match(textOf(boxed), /apt-get install/);
+    assert.equal((await runtime.http('hello.fault-dev.localhost', '/')).status, 200);
     folder.remove();
     await runtime.remove();
     assert.deepEqual(await leftovers(runtime.home), []);
+  });
+});
+
+describe('A disk that is full', function () {
+  this.timeout(240_000);
+  /** Enough for base image and code, and little more. */
+  const HOME_BYTES = 512 * 1024 * 1024;
+  const runtime = new Runtime();
+  let folder: ServiceFolder;
+
+  before(async () => {
+    const mounted = await run('mount', [
+      ...['-t', 'tmpfs', '-o', `size=${HOME_BYTES},mode=700`, 'knit-test', runtime.home],
+    ]);
+    assert.equal(mounted.code, 0, mounted.stderr);
+    const up = await runtime.up();
+    assert.equal(up.code, 0, up.stderr);
+    folder = new ServiceFolder(runtime, { 'serverless.yml': good, 'hello.js': goodHandler });
+    const deployed = await folder.sls('osls@4', 'deploy');
+    assert.equal(deployed.code, 0, textOf(deployed));
+  });
+
+  after(async () => {
+    folder?.remove();
+    await runtime.knit('down');
+    await run('umount', [runtime.home]);
+    await runtime.remove();
+    assert.deepEqual(await leftovers(runtime.home), []);
+  });
+
+  it('ends a deployment in one message that says so, serves on, and is no obstacle once there is space', async () => {
+    const filler = join(runtime.home, 'filler');
+    const { bavail, bsize } = statfsSync(runtime.home);
+    // What is left holds the API server's small writes, not the archive or its image.
+    await run('fallocate', ['-l', String(bavail * bsize - 4 * 1024 * 1024), filler]);
+    folder.write('hello.js', goodHandler.replace('first', 'second'));
+    folder.write('ballast.bin', randomBytes(8 * 1024 * 1024).toString('hex'));
+    const outcome = await folder.sls('osls@4', 'deploy');
+    assert.equal(outcome.code, 1, textOf(outcome));
+    assert.match(textOf(outcome), /disk is full/);
+    assert.match(textOf(outcome), /[Ff]ree some space/);
+    assert.doesNotMatch(textOf(outcome), /\n\s+at .+\(.+:\d+:\d+\)/);
+    const meanwhile = await runtime.http('hello.fault-dev.localhost', '/');
+    assert.match(meanwhile.body, /first version/);
+
+    rmSync(filler);
+    const again = await folder.sls('osls@4', 'deploy');
+    assert.equal(again.code, 0, textOf(again));
+    assert.match((await runtime.http('hello.fault-dev.localhost', '/')).body, /second version/);
   });
 });
