@@ -4,6 +4,7 @@
  */
 import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
+import { drained } from '../std/drained.ts';
 import type { Logger } from '../std/logger.ts';
 import {
   isPublicPath,
@@ -26,6 +27,8 @@ const WATCH_BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
 /** Clients keep idle connections for 90 s; closing first would race with their next request. */
 const KEEP_ALIVE_MS = 120_000;
 const CONNECTIONS_MAX = 10_000;
+/** When the head of a log is sent at the latest, with or without a first line. */
+const LOG_BEGINS_MS = 1_000;
 
 const USER_NAME = 'system:admin';
 const FIELD_MANAGER_DEFAULT = 'unknown';
@@ -253,13 +256,16 @@ async function sendLog(
   const reader = new AbortController();
   response.on('close', () => reader.abort());
   response.setHeader('Content-Type', 'text/plain');
-  for await (const chunk of answer.open(reader.signal)) {
-    if (response.destroyed) return;
-    if (!response.write(chunk))
-      await new Promise<void>((resolve) => {
-        response.once('drain', resolve);
-        response.once('close', resolve);
-      });
+  // A refusal comes before the first bytes. A container that has nothing to say may take hours for
+  // those, and clients give up an answer that does not begin.
+  const timer = setTimeout(() => response.flushHeaders(), LOG_BEGINS_MS);
+  try {
+    for await (const chunk of answer.open(reader.signal)) {
+      if (response.destroyed) return;
+      if (!response.write(chunk)) await drained(response);
+    }
+  } finally {
+    clearTimeout(timer);
   }
   response.end();
 }

@@ -88,10 +88,13 @@ function takeStream(
     if (line.trim() !== '') listener.onMessage(connection, parseStatMessage(line));
   };
   const lines = new LineSplitter(take);
+  let isBroken = false;
   request.on('data', (chunk: Buffer) => {
+    if (isBroken) return;
     try {
       lines.push(chunk);
     } catch (error) {
+      isBroken = true;
       logger.warn('gateway sent what is no report', { error: String(error) });
       response.statusCode = 400;
       response.end(`${String(error)}\n`, () => request.destroy());

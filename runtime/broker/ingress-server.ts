@@ -9,8 +9,10 @@ import { InvalidCloudEvent } from '../cloudevents/cloud-event.ts';
 import { decodeHttpEvent } from '../cloudevents/http-binding.ts';
 import { serializeJsonEvent } from '../cloudevents/json-format.ts';
 import type { Clock } from '../std/clock.ts';
+import { drained } from '../std/drained.ts';
 import type { Logger } from '../std/logger.ts';
 import type { BrokerRuntime } from './broker-runtime.ts';
+import type { EventLog } from './event-log.ts';
 import { LogBusy, LogFull } from './event-log.ts';
 import { HEADER_BYTES_MAX } from './event-sender.ts';
 import { forwardedHeaders } from './forwarded-headers.ts';
@@ -34,6 +36,11 @@ export interface IngressOptions {
   readonly find: (namespace: string, name: string) => BrokerRuntime | undefined;
   readonly clock: Clock;
   readonly logger: Logger;
+}
+
+interface FollowOptions {
+  readonly fromMs: number | undefined;
+  readonly isFollowing: boolean;
 }
 
 export class IngressServer {
@@ -152,10 +159,22 @@ export class IngressServer {
   private async follow(
     response: ServerResponse,
     { log }: BrokerRuntime,
-    options: { readonly fromMs: number | undefined; readonly isFollowing: boolean },
+    options: FollowOptions,
   ): Promise<void> {
     if (this.followers >= FOLLOWERS_MAX) return answer(response, 429, 'too many followers', '1');
     this.followers += 1;
+    try {
+      await this.sendEvents(response, log, options);
+    } finally {
+      this.followers -= 1;
+    }
+  }
+
+  private async sendEvents(
+    response: ServerResponse,
+    log: EventLog,
+    options: FollowOptions,
+  ): Promise<void> {
     const start = options.isFollowing ? log.nextSequence : log.firstSequence;
     let position = options.fromMs === undefined ? start : await log.sequenceAt(options.fromMs);
     response.writeHead(200, { 'content-type': 'application/x-ndjson' });
@@ -185,23 +204,9 @@ export class IngressServer {
     } finally {
       unsubscribe();
       this.stopping.signal.removeEventListener('abort', rouse);
-      this.followers -= 1;
       response.end();
     }
   }
-}
-
-function drained(response: ServerResponse): Promise<void> {
-  return new Promise((resolve) => {
-    if (response.destroyed) return resolve();
-    const done = (): void => {
-      response.off('drain', done);
-      response.off('close', done);
-      resolve();
-    };
-    response.on('drain', done);
-    response.on('close', done);
-  });
 }
 
 /** undefined when the body is too large, which has been answered, or the client went away. */

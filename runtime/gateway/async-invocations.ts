@@ -11,8 +11,10 @@ import { GatewayError } from './gateway-error.ts';
 
 /** Payload of one event; Lambda's limit. */
 export const EVENT_BYTES_MAX = 1024 * 1024;
-/** Payload bytes of all that waits, retries included. */
+/** Bytes of all that waits, retries included. */
 const QUEUE_BYTES_MAX = 64 * 1024 * 1024;
+/** What an invocation takes beside its payload, path and header fields, roughly. */
+const ENTRY_BYTES = 512;
 /** Deliveries at once; the throttlers of the revisions do the finer work. */
 const DELIVERIES_MAX = 256;
 const RETRY_DELAYS_MS = [60_000, 120_000];
@@ -47,9 +49,10 @@ export class AsyncInvocations {
 
   /** @throws {GatewayError} queue-full. */
   enqueue(invocation: AsyncInvocation): void {
-    if (this.queuedBytes + invocation.payload.length > QUEUE_BYTES_MAX)
+    const bytes = sizeOf(invocation);
+    if (this.queuedBytes + bytes > QUEUE_BYTES_MAX)
       throw new GatewayError('queue-full', 'too many asynchronous invocations are waiting');
-    this.queuedBytes += invocation.payload.length;
+    this.queuedBytes += bytes;
     this.waiting.push({ invocation, attempt: 1 });
     this.pump();
   }
@@ -83,7 +86,7 @@ export class AsyncInvocations {
     const delayMs = failure === undefined ? undefined : RETRY_DELAYS_MS[attempt - 1];
     if (this.isClosed) return;
     if (delayMs === undefined) {
-      this.queuedBytes -= invocation.payload.length;
+      this.queuedBytes -= sizeOf(invocation);
       if (failure !== undefined)
         this.options.logger.warn('asynchronous invocation failed for good', {
           path: invocation.target,
@@ -139,4 +142,11 @@ export class AsyncInvocations {
       request.end(payload);
     });
   }
+}
+
+/** Without the head an endless number of events without payload would fit. */
+function sizeOf({ target, headers, payload }: AsyncInvocation): number {
+  let bytes = ENTRY_BYTES + target.length + payload.length;
+  for (const [name, value] of headers) bytes += name.length + value.length;
+  return bytes;
 }
