@@ -9,6 +9,7 @@ import type { EventPredicate } from '../cloudevents/attribute-filter.ts';
 import { compileTriggerFilter } from '../cloudevents/attribute-filter.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
+import type { DeliveryTarget } from './delivery-attempt.ts';
 import { defaultDelivery, parseDeliveryPolicy } from './delivery-policy.ts';
 import { LogFull } from './event-log.ts';
 import type { EventSender } from './event-sender.ts';
@@ -17,7 +18,6 @@ import type { StoredEvent } from './stored-event.ts';
 import { encodeStoredEvent } from './stored-event.ts';
 import { admitEvent } from './time-to-live.ts';
 import { TriggerCursor } from './trigger-cursor.ts';
-import type { DeliveryTarget } from './trigger-dispatcher.ts';
 import { TriggerDispatcher } from './trigger-dispatcher.ts';
 
 export interface BrokerRuntimeOptions {

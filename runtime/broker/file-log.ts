@@ -3,15 +3,23 @@
  * as one append to a descriptor opened with O_DSYNC (write and flush in one system call), then all
  * of it is acknowledged. A failed write is cut off again, so the log stays as it was.
  */
-import { close, constants, ftruncate, open as openFile, write } from 'node:fs';
-import { mkdir, open, readdir } from 'node:fs/promises';
+import { constants } from 'node:fs';
+import { mkdir, readdir } from 'node:fs/promises';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
+import {
+  WRITE_FLAGS,
+  closeDescriptor,
+  openDescriptor,
+  syncDirectory,
+  truncateDescriptor,
+  writeFully,
+} from './durable-file.ts';
 import type { EventLog, LogBatch, LogRecord } from './event-log.ts';
 import { LogBusy, LogFull } from './event-log.ts';
 import { RECORD_HEADER_BYTES, recordBytes, writeRecord } from './log-record.ts';
+import { RecordTail } from './record-tail.ts';
 import { Segment, isSegmentName, segmentHeader, segmentName } from './segment.ts';
 
 /** Small enough to index at once when a consumer goes back, large enough that rolling is rare. */
@@ -24,8 +32,6 @@ const RETENTION_BYTES = 1024 * 1024 * 1024;
 const COMMIT_BYTES_MAX = 4 * 1024 * 1024;
 /** Bytes that may wait for the disk before senders are told to come back. */
 const PENDING_BYTES_MAX = 32 * 1024 * 1024;
-/** The newest records stay in memory, so that triggers which keep up never read from disk. */
-const TAIL_BYTES_MAX = 4 * 1024 * 1024;
 
 export interface FileLogOptions {
   readonly directory: string;
@@ -45,10 +51,6 @@ interface Pending {
   readonly reject: (error: Error) => void;
 }
 
-const openDescriptor = promisify(openFile);
-const closeDescriptor = promisify(close);
-const truncateDescriptor = promisify(ftruncate);
-
 export class FileLog implements EventLog {
   nextSequence = 1;
   private readonly options: Required<FileLogOptions>;
@@ -58,8 +60,7 @@ export class FileLog implements EventLog {
   private pendingBytes = 0;
   private committing: Promise<void> | undefined;
   private readonly listeners = new Set<() => void>();
-  private tail: LogRecord[] = [];
-  private tailBytes = 0;
+  private readonly tail = new RecordTail();
   private isClosed = false;
 
   private constructor(options: FileLogOptions) {
@@ -105,12 +106,8 @@ export class FileLog implements EventLog {
   async read(from: number, recordsMax: number): Promise<LogBatch> {
     const start = Math.max(from, this.firstSequence);
     if (start >= this.nextSequence) return { records: [], next: start };
-    const oldest = this.tail[0];
-    if (oldest && start >= oldest.sequence) {
-      const index = start - oldest.sequence;
-      const records = this.tail.slice(index, index + recordsMax);
-      return { records, next: start + records.length };
-    }
+    const recent = this.tail.read(start, recordsMax);
+    if (recent) return { records: recent, next: start + recent.length };
     const at = this.segmentIndexOf(start);
     const segment = this.segments[at];
     if (!segment) return { records: [], next: start };
@@ -268,7 +265,7 @@ export class FileLog implements EventLog {
       segment.noteAppended(record, offsets[index] ?? 0);
     segment.bytes += size;
     this.nextSequence += records.length;
-    this.keepTail(records);
+    this.tail.keep(records);
     for (const [index, { resolve }] of batch.entries()) resolve(records[index]?.sequence ?? 0);
     for (const listener of this.listeners) listener();
   }
@@ -330,47 +327,6 @@ export class FileLog implements EventLog {
     const segment = Segment.fresh({ directory, base, createdMs });
     this.segments = [...this.segments, segment];
     return { segment, descriptor };
-  }
-
-  private keepTail(records: readonly LogRecord[]): void {
-    for (const record of records) {
-      this.tail.push(record);
-      this.tailBytes += recordBytes(record.body.length);
-    }
-    let drop = 0;
-    while (this.tailBytes > TAIL_BYTES_MAX && drop < this.tail.length - 1)
-      this.tailBytes -= recordBytes(this.tail[drop++]?.body.length ?? 0);
-    if (drop > 0) this.tail = this.tail.slice(drop);
-  }
-}
-
-/** O_DSYNC: the write returns when data and size are on disk. */
-const WRITE_FLAGS = constants.O_WRONLY | (constants.O_DSYNC ?? constants.O_SYNC);
-
-const writeOnce = promisify(write) as unknown as (
-  descriptor: number,
-  buffer: Buffer,
-  offset: number,
-  length: number,
-  position: number,
-) => Promise<{ bytesWritten: number }>;
-
-async function writeFully(descriptor: number, bytes: Buffer, position: number): Promise<void> {
-  let done = 0;
-  while (done < bytes.length) {
-    const left = bytes.length - done;
-    const { bytesWritten } = await writeOnce(descriptor, bytes, done, left, position + done);
-    done += bytesWritten;
-  }
-}
-
-/** Makes a new name durable. */
-export async function syncDirectory(directory: string): Promise<void> {
-  const handle = await open(directory, 'r');
-  try {
-    await handle.sync();
-  } finally {
-    await handle.close();
   }
 }
 

@@ -9,7 +9,7 @@ import { mkdir, open, readFile, rename, rm } from 'node:fs/promises';
 import path from 'node:path';
 import { promisify } from 'node:util';
 import type { Logger } from '../std/logger.ts';
-import { syncDirectory } from './file-log.ts';
+import { syncDirectory } from './durable-file.ts';
 
 /** An event whose delivery has failed so far. */
 export interface DeliveryState {
