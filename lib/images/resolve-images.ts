@@ -27,6 +27,8 @@ import { openSourceVolume, writeArchive } from './source-volume.ts';
 const BUILD_CONCURRENCY = 2;
 /** Tekton's own default; a build that takes longer is stuck. */
 const BUILD_TIMEOUT_MS = 60 * 60_000;
+/** Of a line of a failed build; buildah dumps its structures into single lines of thousands. */
+const LINE_CHARACTERS_MAX = 400;
 /** Finished TaskRuns that stay for a look at what happened. */
 const TASK_RUNS_KEPT_MAX = 20;
 
@@ -177,7 +179,7 @@ function buildFailed(build: Build, run: TaskRun, finished: TaskRun | undefined):
   const condition = getCondition(finished?.status?.conditions, 'Succeeded');
   const { namespace = '', name } = run.metadata;
   const why = condition
-    ? `${condition.reason ?? ''}: ${condition.message ?? 'no message'}`
+    ? `${condition.reason ?? ''}: ${readable(condition.message ?? 'no message')}`
     : `it did not finish within ${BUILD_TIMEOUT_MS / 60_000} minutes`;
   return new UserError(
     `The image of function ${build.functionKeys.map((key) => `"${key}"`).join(', ')} could not be ` +
@@ -185,6 +187,18 @@ function buildFailed(build: Build, run: TaskRun, finished: TaskRun | undefined):
       'serves on. Correct the cause and deploy again.',
     'KNIT_BUILD_FAILED',
   );
+}
+
+/** Without what buildah prints of its own inner life, all the more where the cause is known. */
+function readable(message: string): string {
+  const lines = message.split('\n');
+  const shown = lines[0]?.includes('the disk is full') ? lines.slice(0, 1) : lines;
+  return shown
+    .map((line) =>
+      line.length > LINE_CHARACTERS_MAX ? `${line.slice(0, LINE_CHARACTERS_MAX)}...` : line,
+    )
+    .join('\n')
+    .replace(/:$/, '.');
 }
 
 function requireLocalBuild(model: ServiceModel, missing: readonly Build[]): void {
