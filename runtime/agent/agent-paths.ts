@@ -10,6 +10,8 @@ export interface AgentPaths {
   readonly volumes: string;
   /** State of the OCI runtime (its `--root`). */
   readonly runtimeState: string;
+  /** What waits to become a container (oci/launcher-pool.ts). */
+  readonly launchers: string;
   /** Name of the cgroup under which every container of this home has its own. */
   readonly cgroupParent: string;
 }
@@ -20,6 +22,7 @@ export function makeAgentPaths(home: string): AgentPaths {
     pods: join(home, 'pods'),
     volumes: join(home, 'volumes'),
     runtimeState: join(home, 'run', 'oci'),
+    launchers: join(home, 'run', 'launchers'),
     cgroupParent: `knit-${id}`,
   };
 }

@@ -66,6 +66,7 @@ export async function cleanupAgent(options: CleanupOptions): Promise<void> {
     await removeBridge(bridge.name);
     await forbidOutbound(bridge.name, parseAddressPlan(bridge.cidr));
   }
+  rmSync(paths.launchers, { recursive: true, force: true });
   rmSync(paths.runtimeState, { recursive: true, force: true });
   rmSync(paths.pods, { recursive: true, force: true });
 }

@@ -50,6 +50,8 @@ export interface ContainerRecord {
   /** Distinguishes it from a later process with the same pid; empty where the system cannot tell. */
   readonly startTicks: string;
   readonly startedAtMs: number;
+  /** Name of its control group. @default its id */
+  readonly group?: string;
 }
 
 export interface ContainerExit {

@@ -89,7 +89,7 @@ export async function startAgent(
       logger,
     });
     const containers = states.flatMap((state) => state.containers);
-    await oci.endStrays(new Set(containers.map(({ record }) => record.id)));
+    await oci.endStrays(containers.map(({ record }) => record));
     driver = oci;
     void allowOutbound(bridge.name, plan, logger);
     const dns = await startNameServer(scoped, hostIP);

@@ -11,7 +11,11 @@ import {
   parseCgroupLayout,
   planCgroup,
 } from '../../runtime/agent/oci/cgroups.ts';
-import { makeFstab, makeLaunchCommand } from '../../runtime/agent/oci/launch-script.ts';
+import {
+  makeFstab,
+  makeLaunchCommand,
+  makeLaunchInput,
+} from '../../runtime/agent/oci/launch-script.ts';
 import { makeArgs, makeOciSpec, type OciSpecOptions } from '../../runtime/agent/oci/oci-spec.ts';
 
 const HYBRID = [
@@ -178,13 +182,16 @@ describe('the launch of a container', () => {
     const command = makeLaunchCommand({
       runtime: 'crun',
       runtimeState: '/state',
-      bundle: '/b',
-      id: 'c1',
+      fstab: '/b/fstab',
+      errorFile: '/b/launch-error',
       cgroupProcs: ['/g/cgroup.procs'],
     });
     assert.equal(command[0], 'unshare');
-    assert.deepEqual(command.slice(-6), ['run', '--pid-file', '/b/pid', '--bundle', '/b', 'c1']);
-    assert.ok(command.includes('--cgroup-manager=disabled'));
+    assert.deepEqual(command.slice(-6), [
+      ...['/g/cgroup.procs', '--', 'crun', '--root', '/state', '--cgroup-manager=disabled'],
+    ]);
+    assert.equal(makeLaunchInput('/a b', 'c1'), '/a b\nc1\n');
+    assert.throws(() => makeLaunchInput('/a\nb', 'c1'), /line break/);
   });
 });
 

@@ -55,7 +55,9 @@ describe('a probe', () => {
   it('with period 0 tries every few ms until the first success, then each 10 s', () => {
     const delay = (attempt: number): number =>
       probeDelayMs({ periodSeconds: 0 }, initialProbeState, attempt, true);
-    assert.deepEqual([0, 4, 8, 19, 20].map(delay), [2, 6, 10, 10, 50]);
+    assert.deepEqual([0, 1, 59, 60].map(delay), [10, 3, 3, 50]);
+    const byCommand = { periodSeconds: 0, exec: { command: ['true'] } };
+    assert.equal(probeDelayMs(byCommand, initialProbeState, 0, true), 50);
     const succeeded = advanceProbe(initialProbeState, true, {});
     assert.equal(probeDelayMs({ periodSeconds: 0 }, succeeded, 9, true), 10_000);
   });

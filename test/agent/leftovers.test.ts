@@ -4,7 +4,7 @@ import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { extname, join } from 'node:path';
+import { basename, extname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 import { makeAgentPaths } from '../../runtime/agent/agent-paths.ts';
@@ -17,6 +17,7 @@ import {
   makeCgroupParents,
   parseCgroupLayout,
   planCgroup,
+  readCgroupPids,
   applyCgroup,
 } from '../../runtime/agent/oci/cgroups.ts';
 import { endStrays } from '../../runtime/agent/oci/stray-groups.ts';
@@ -83,7 +84,16 @@ describe('what a killed agent leaves behind', function () {
 
   it('is a container that serves on, until `knit down` takes everything away', async () => {
     const started = await startChild();
+    const prepared = (): string[] =>
+      listOrEmpty(join(home, 'run/launchers')).filter((name) => !name.endsWith('.log'));
+    await eventually('a launcher for the next start', () => Promise.resolve(prepared().length > 0));
+    const processes = (): number[] =>
+      groups()
+        .filter((path) => prepared().includes(basename(path)))
+        .flatMap(readCgroupPids);
+    assert.ok(processes().length > 0);
     await kill(started);
+    await eventually('its end', () => Promise.resolve(processes().length === 0));
     const pid = await pidOf(started.address);
     await cleanup();
     assert.throws(() => process.kill(pid, 0), /ESRCH/);
@@ -142,8 +152,9 @@ describe('what a killed agent leaves behind', function () {
     mkdirSync(join(paths.runtimeState, 'gone.user.0'), { recursive: true });
     mkdirSync(join(paths.runtimeState, 'kept.user.0'), { recursive: true });
     makeCgroupParents(layout(), paths.cgroupParent);
-    const knownIds = new Set(['kept.user.0']);
-    await endStrays({ layout: layout(), paths, knownIds, clock: systemClock });
+    const kept = { id: 'kept.user.0', name: 'user', attempt: 0, imageID: '', pid: 0 };
+    const known = [{ ...kept, startTicks: '', startedAtMs: 0 }];
+    await endStrays({ layout: layout(), paths, known, clock: systemClock });
     assert.deepEqual(readdirSync(paths.runtimeState), ['kept.user.0']);
   });
 });

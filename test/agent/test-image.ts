@@ -10,8 +10,9 @@ import { dirname, join } from 'node:path';
 export const TEST_IMAGE = 'knit.local/agent-test:one';
 
 /** Answers /, /env/NAME, /read?path, /lookup/NAME, /write?path, /exit/CODE. */
-const SERVER = `
+export const TEST_SERVER = `
 const http = require('node:http'), fs = require('node:fs'), os = require('node:os');
+process.on('SIGTERM', () => process.exit(0));
 console.log('listening soon');
 const routes = {
   '': () => ({ pid: process.pid, uid: process.getuid(), hostname: os.hostname() }),
@@ -31,7 +32,6 @@ http.createServer(async (request, response) => {
     response.end(JSON.stringify(error.code ?? error.message));
   }
 }).listen(process.env.PORT || 8080);
-process.on('SIGTERM', () => process.exit(0));
 `;
 
 /** Directory with `storage` and `run`, for `imageStoreRoot`. @throws when buildah is not installed. */
@@ -56,7 +56,7 @@ export function buildTestImage(): string {
   for (const [path] of libraries.matchAll(/\/\S+\.so\S*/g)) put(path, path);
   mkdirSync(join(mount, 'etc'), { recursive: true });
   writeFileSync(join(mount, 'etc/passwd'), 'root:x:0:0::/:/bin/sh\napp:x:1234:1234::/:/bin/sh\n');
-  writeFileSync(join(mount, 'server.js'), SERVER);
+  writeFileSync(join(mount, 'server.js'), TEST_SERVER);
   chmodSync(join(mount, 'server.js'), 0o644);
   buildah('config', '--entrypoint', '["/usr/bin/node","/server.js"]', '--user', 'app', container);
   buildah('config', '--env', 'FROM_IMAGE=yes', container);

@@ -23,6 +23,8 @@ export interface ResolvedImage {
   readonly config: ImageConfig;
   /** Directories, topmost layer first. With vfs there is one. */
   readonly layers: readonly string[];
+  /** Equal for images of the very same directories, also where names were used again. */
+  readonly key: string;
 }
 
 interface StoredImage {
@@ -82,6 +84,7 @@ export class ImageStore {
       imageID: `${repositoryOf(reference)}@${image.digest ?? `sha256:${image.id}`}`,
       config: this.readConfig(driver, image.id),
       layers: directories,
+      key: directories.map((path) => `${path} ${statSync(path).ino}`).join('\n'),
     };
   }
 

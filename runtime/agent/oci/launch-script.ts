@@ -1,37 +1,50 @@
 /**
  * The one command that starts a container: a private mount namespace, the control groups joined, the
- * overlay mounted, then the runtime in this very process. The mounts die with the namespace, so
- * nothing is left when the container ends, however it ends.
+ * overlay mounted, then the runtime in this very process. Between mounting and running it reads from
+ * its input what to run, so that all of the first half can be done before there is anything to run.
+ * The mounts die with the namespace: nothing is left when the container ends, however it ends.
  */
 
 export interface LaunchOptions {
   readonly runtime: 'crun' | 'runc';
   readonly runtimeState: string;
-  readonly bundle: string;
-  readonly id: string;
+  readonly fstab: string;
+  /** File for what the first half says when it fails. */
+  readonly errorFile: string;
+  /** Files of the groups to join. */
   readonly cgroupProcs: readonly string[];
 }
 
 /**
  * `$1` fstab, `$2` where errors of the launch go, then the groups to join up to `--`, then the
- * runtime's command line. All mounts take one call of mount(8), the slowest step but the runtime.
+ * runtime's command line. Closing descriptor 3 says that the first half is done; an input that ends
+ * without a word says that nobody will ever use this one. All mounts take one call of mount(8).
  */
 const SCRIPT = [
   'f=$1; e=$2; shift 2',
   'while [ "$1" != -- ]; do echo $$ > "$1" 2>"$e" || exit 125; shift; done; shift',
   'mount -a -T "$f" 2>"$e" || exit 125',
-  'exec "$@"',
+  'exec 3>&-',
+  'IFS= read -r b && IFS= read -r id || exit 0',
+  'exec "$@" --log "$b/runtime-error" run --pid-file "$b/pid" --bundle "$b" "$id" </dev/null',
 ].join('\n');
 
 export function makeLaunchCommand(options: LaunchOptions): string[] {
-  const { runtime, runtimeState, bundle, id, cgroupProcs } = options;
+  const { runtime, runtimeState, fstab, errorFile, cgroupProcs } = options;
   return [
     ...['unshare', '--mount', '--propagation', 'private', '--', 'sh', '-c', SCRIPT, 'knit-launch'],
-    ...[`${bundle}/fstab`, `${bundle}/launch-error`, ...cgroupProcs, '--'],
-    ...[runtime, '--root', runtimeState, '--log', `${bundle}/runtime-error`],
+    ...[fstab, errorFile, ...cgroupProcs, '--', runtime, '--root', runtimeState],
     ...(runtime === 'crun' ? ['--cgroup-manager=disabled'] : []),
-    ...['run', '--pid-file', `${bundle}/pid`, '--bundle', bundle, id],
   ];
+}
+
+/** What to write to the command's input. @throws when a line break in a path would split it. */
+export function makeLaunchInput(bundle: string, id: string): string {
+  if (/[\r\n]/.test(bundle + id))
+    throw new Error(
+      `the path ${JSON.stringify(bundle)} has a line break: use another home directory`,
+    );
+  return `${bundle}\n${id}\n`;
 }
 
 /**

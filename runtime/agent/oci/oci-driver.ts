@@ -1,27 +1,16 @@
 /**
- * Runs containers with crun or runc: one spawn from request to process (see launch-script.ts). The
- * runtime stays as the container's small foreground parent, detached from us, so that the exit code
- * is its own and the container outlives this process.
+ * Runs containers with crun or runc. The runtime stays as the container's small foreground parent,
+ * detached from us, so that the exit code is its own and the container outlives this process. What a
+ * start needs of the machine is prepared ahead where an image ran before (launcher-pool.ts).
  */
-import { spawn } from 'node:child_process';
-import {
-  chmodSync,
-  closeSync,
-  existsSync,
-  mkdirSync,
-  openSync,
-  readFileSync,
-  rmSync,
-  writeFileSync,
-} from 'node:fs';
-import { dirname, join } from 'node:path';
+import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 
-import { type Clock, sleep } from '../../std/clock.ts';
+import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
 import { type AgentPaths, attemptLog, attemptRoot, type PodPaths } from '../agent-paths.ts';
 import {
   type BindMount,
-  type ContainerExit,
   type ContainerRecord,
   type Driver,
   type RunningContainer,
@@ -31,11 +20,10 @@ import {
   TERMINATION_PATH_DEFAULT,
 } from '../driver.ts';
 import { ExitWatch } from '../exit-watch.ts';
-import { ImageStore } from '../images/image-store.ts';
+import { ImageStore, type ResolvedImage } from '../images/image-store.ts';
 import { resolveUser } from '../images/image-user.ts';
 import { netnsPath, type NetnsPool } from '../network/netns-pool.ts';
-import { isAlive, readStartTicks, sendSignal } from '../process-identity.ts';
-import { runCommand } from '../run-command.ts';
+import { isAlive, readStartTicks } from '../process-identity.ts';
 import {
   applyCgroup,
   type CgroupLayout,
@@ -44,11 +32,10 @@ import {
   makeCgroupParents,
   parseCgroupLayout,
   planCgroup,
-  readCgroupPids,
-  removeCgroup,
-  wasOutOfMemory,
 } from './cgroups.ts';
-import { makeFstab, makeLaunchCommand } from './launch-script.ts';
+import { Launcher, rootfsOf, tmpOf } from './launcher.ts';
+import { LauncherPool } from './launcher-pool.ts';
+import { makeRunningContainer } from './oci-container.ts';
 import { makeArgs, makeOciSpec } from './oci-spec.ts';
 import { endStrays } from './stray-groups.ts';
 
@@ -61,28 +48,28 @@ export interface OciDriverOptions {
   readonly logger: Logger;
 }
 
-/** Of an exec that comes before the container is created. */
-const CREATED_POLL_MS = 5;
-/** A group is busy for a moment after its last process died: until it has been reaped. */
-const CGROUP_REMOVE_RETRY_MS = 20;
-const CGROUP_REMOVE_ATTEMPTS_MAX = 100;
-/** mount(2) takes one page of options. */
-const MOUNT_OPTIONS_BYTES_MAX = 4095;
-const SIGKILL_EXIT_CODE = 137;
-
 export class OciDriver implements Driver {
   readonly name = 'oci';
   private readonly options: OciDriverOptions;
   private readonly images: ImageStore;
   private readonly exits: ExitWatch;
   private readonly layout: CgroupLayout;
+  private readonly launchers: LauncherPool;
 
   constructor(options: OciDriverOptions) {
+    const { clock, logger, paths } = options;
     this.options = options;
     this.images = new ImageStore(options.imageStoreRoot);
-    this.exits = new ExitWatch(options.clock);
+    this.exits = new ExitWatch(clock);
     this.layout = this.prepareCgroups();
-    mkdirSync(options.paths.runtimeState, { recursive: true, mode: 0o700 });
+    mkdirSync(paths.runtimeState, { recursive: true, mode: 0o700 });
+    this.launchers = new LauncherPool({
+      root: paths.launchers,
+      clock,
+      logger,
+      spawn: (place) => new Launcher({ ...options, layout: this.layout }, place),
+      groupPrefix: clock.now().toString(36),
+    });
   }
 
   acquireSandbox(): Sandbox | Promise<Sandbox> {
@@ -98,8 +85,7 @@ export class OciDriver implements Driver {
   }
 
   start(request: StartRequest): RunningContainer {
-    const { container, podPaths, attempt, sandbox, podSecurity } = request;
-    const { paths, runtime } = this.options;
+    const { container, podPaths, attempt, podSecurity } = request;
     const image = this.images.resolve(container.image);
     if (makeArgs(container, image.config).length === 0)
       throw new StartError(
@@ -110,99 +96,126 @@ export class OciDriver implements Driver {
     const user = resolveUser({ imageUser: image.config.User, layers: image.layers, security });
     const id = `${request.pod.uid}.${container.name}.${attempt}`;
     const bundle = attemptRoot(podPaths, container.name, attempt);
-    const cgroup = this.planCgroup(id, request);
-    const directories = makeBundleDirectories(bundle);
-    const spec = makeOciSpec({
+    const launcher = this.takeLauncher(
+      image,
+      bundle,
+      attemptLog(podPaths, container.name, attempt),
+    );
+    try {
+      const cgroup = this.planCgroup(launcher.group, request);
+      applyCgroup(cgroup);
+      const spec = this.makeSpec(request, { image, user, bundle, cgroup, group: launcher.group });
+      // The spec holds environment from Secrets: for the owner's eyes only.
+      writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
+      launcher.launch(id);
+      const record: ContainerRecord = {
+        id,
+        name: container.name,
+        attempt,
+        imageID: image.imageID,
+        pid: launcher.pid,
+        startTicks: readStartTicks(launcher.pid),
+        startedAtMs: this.options.clock.now(),
+        group: launcher.group,
+      };
+      this.launchers.prepareLater(image);
+      return this.makeRunning(record, podPaths, launcher.ended);
+    } catch (error) {
+      void launcher.discard();
+      throw error;
+    }
+  }
+
+  adopt(record: ContainerRecord, podPaths: PodPaths): RunningContainer | undefined {
+    const { pid, startTicks } = record;
+    if (!isAlive(pid, startTicks)) return undefined;
+    const ended = new Promise<undefined>((resolve) => {
+      this.exits.add({ pid, startTicks, onGone: () => resolve(undefined) });
+    });
+    return this.makeRunning(record, podPaths, ended);
+  }
+
+  /** Ends containers of this home that are not among those. Call once, before the first start. */
+  async endStrays(known: readonly ContainerRecord[]): Promise<void> {
+    const { clock, logger, paths } = this.options;
+    const ended = await endStrays({ layout: this.layout, paths, known, clock });
+    if (ended.length > 0) logger.info('ended what a killed agent had left', { groups: ended });
+  }
+
+  async close(): Promise<void> {
+    this.exits.close();
+    await this.launchers.close();
+    await this.options.pool.close();
+  }
+
+  /** One that waits for this image, or a new one; in the container's place either way. */
+  private takeLauncher(image: ResolvedImage, directory: string, logPath: string): Launcher {
+    const waiting = this.launchers.take(image);
+    if (waiting)
+      try {
+        waiting.move(directory, logPath);
+        return waiting;
+      } catch (error) {
+        void waiting.discard();
+        this.options.logger.debug('failed to use a prepared launcher', { error });
+      }
+    const group = this.launchers.nextGroup();
+    const environment = { ...this.options, layout: this.layout };
+    return new Launcher(environment, { directory, logPath, group, layers: image.layers });
+  }
+
+  private makeSpec(
+    request: StartRequest,
+    found: {
+      readonly image: ResolvedImage;
+      readonly user: ReturnType<typeof resolveUser>;
+      readonly bundle: string;
+      readonly cgroup: CgroupPlan;
+      readonly group: string;
+    },
+  ): object {
+    const { runtime, paths } = this.options;
+    const { image, user, bundle, cgroup, group } = found;
+    return makeOciSpec({
       podName: request.pod.name,
-      container,
-      podSecurity,
+      container: request.container,
+      podSecurity: request.podSecurity,
       image: image.config,
       user,
       env: request.env,
-      rootfs: directories.rootfs,
-      netnsPath: netnsPath(sandbox.netns ?? ''),
+      rootfs: rootfsOf(bundle),
+      netnsPath: netnsPath(request.sandbox.netns ?? ''),
       mounts: [
-        ...makeFileMounts(podPaths),
-        ...withTmp(request.mounts, directories.tmp),
+        ...makeFileMounts(request.podPaths),
+        ...withTmp(request.mounts, tmpOf(bundle)),
         // Last: it may lie in one of the others.
         makeTerminationMount(request),
       ],
       cgroupViews: runtime === 'crun' ? cgroup.views : [],
-      cgroupsPath: runtime === 'runc' ? `/${paths.cgroupParent}/${id}` : undefined,
+      cgroupsPath: runtime === 'runc' ? `/${paths.cgroupParent}/${group}` : undefined,
       architecture: process.arch,
     });
-    const fstab = makeFstab({
-      layers: image.layers,
-      rootfs: directories.rootfs,
-      upper: directories.upper,
-      work: directories.work,
-      hidden: runtime === 'crun' && this.layout.version === 1 ? this.layout.unified : undefined,
-    });
-    if (Buffer.byteLength(fstab) > MOUNT_OPTIONS_BYTES_MAX)
-      throw new StartError(
-        'CreateContainerError',
-        `image ${container.image} has ${image.layers.length} layers, more than one mount can take: squash it (\`buildah commit --squash\`)`,
-      );
-    // The spec holds environment from Secrets: for the owner's eyes only.
-    writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
-    writeFileSync(join(bundle, 'fstab'), fstab);
-    applyCgroup(cgroup);
-    const command = makeLaunchCommand({
-      runtime,
-      runtimeState: paths.runtimeState,
-      bundle,
-      id,
-      cgroupProcs: runtime === 'crun' ? cgroup.procs : [],
-    });
-    const log = openSync(attemptLog(podPaths, container.name, attempt), 'a', 0o600);
-    const child = spawn(command[0] ?? '', command.slice(1), {
-      detached: true,
-      stdio: ['ignore', log, log],
-    });
-    closeSync(log);
-    // Without this the event loop would wait for a container that is meant to outlive it.
-    child.unref();
-    const pid = child.pid ?? 0;
-    const record: ContainerRecord = {
-      id,
-      name: container.name,
-      attempt,
-      imageID: image.imageID,
-      pid,
-      startTicks: readStartTicks(pid),
-      startedAtMs: this.options.clock.now(),
-    };
-    const ended = new Promise<number | undefined>((resolve) => {
-      child.on('exit', (code) => resolve(code ?? undefined));
-      child.on('error', () => resolve(undefined));
-    });
-    return this.makeRunning(record, { bundle, ended, directories: cgroup.directories });
   }
 
-  adopt(record: ContainerRecord, podPaths: PodPaths): RunningContainer | undefined {
-    if (!isAlive(record.pid, record.startTicks)) return undefined;
-    const ended = new Promise<undefined>((resolve) => {
-      const { pid, startTicks } = record;
-      this.exits.add({ pid, startTicks, onGone: () => resolve(undefined) });
-    });
+  private makeRunning(
+    record: ContainerRecord,
+    podPaths: PodPaths,
+    ended: Promise<number | undefined>,
+  ): RunningContainer {
+    const { runtime, paths, clock } = this.options;
+    const { cgroupParent: parent, runtimeState } = paths;
+    const name = record.group ?? record.id;
+    const { directories } = planCgroup(this.layout, { parent, name, limits: { pids: 1 } });
     const bundle = attemptRoot(podPaths, record.name, record.attempt);
-    return this.makeRunning(record, {
+    return makeRunningContainer({
+      record,
       bundle,
       ended,
-      directories: this.cgroupDirectories(record.id),
+      directories,
+      runtime,
+      runtimeState,
+      clock,
     });
-  }
-
-  /** Ends containers of this home that are not among those. Call once, before the first start. */
-  async endStrays(knownIds: ReadonlySet<string>): Promise<void> {
-    const { clock, logger, paths } = this.options;
-    const ended = await endStrays({ layout: this.layout, paths, knownIds, clock });
-    if (ended.length > 0) logger.info('ended containers that nobody knows', { ids: ended });
-  }
-
-  close(): Promise<void> {
-    this.exits.close();
-    return this.options.pool.close();
   }
 
   private prepareCgroups(): CgroupLayout {
@@ -223,98 +236,6 @@ export class OciDriver implements Driver {
     const limits = makeCgroupLimits(container.resources);
     return planCgroup(this.layout, { parent: this.options.paths.cgroupParent, name, limits });
   }
-
-  private cgroupDirectories(name: string): readonly string[] {
-    const { cgroupParent: parent } = this.options.paths;
-    return planCgroup(this.layout, { parent, name, limits: { pids: 1 } }).directories;
-  }
-
-  private makeRunning(
-    record: ContainerRecord,
-    life: {
-      readonly bundle: string;
-      readonly ended: Promise<number | undefined>;
-      readonly directories: readonly string[];
-    },
-  ): RunningContainer {
-    const { bundle, ended, directories } = life;
-    const { runtime, paths } = this.options;
-    const initPid = (): number | undefined => readPid(join(bundle, 'pid'));
-    const kill = (): void => {
-      const init = initPid();
-      // The kernel ends the whole pid namespace with its first process.
-      if (init !== undefined) sendSignal(init, 'SIGKILL');
-      else sendSignal(-record.pid, 'SIGKILL');
-      for (const directory of directories.slice(0, 1))
-        for (const pid of readCgroupPids(directory))
-          if (pid !== record.pid) sendSignal(pid, 'SIGKILL');
-    };
-    const exited = ended.then(async (code): Promise<ContainerExit> => {
-      const exit = describeExit(code, { bundle, directories });
-      // Where the runtime itself was killed, the container may still run.
-      for (const directory of directories.slice(0, 1))
-        for (const pid of readCgroupPids(directory)) sendSignal(pid, 'SIGKILL');
-      rmSync(join(paths.runtimeState, record.id), { recursive: true, force: true });
-      await this.removeCgroup(directories);
-      return exit;
-    });
-    return {
-      record,
-      exited,
-      terminate: () => {
-        const init = initPid();
-        // Not started far enough to have anything to finish.
-        if (init === undefined) kill();
-        else sendSignal(init, 'SIGTERM');
-      },
-      kill,
-      exec: async (command, timeoutMs) => {
-        // The runtime knows the container from the moment it writes the pid file.
-        for (let waitedMs = 0; initPid() === undefined; waitedMs += CREATED_POLL_MS) {
-          if (waitedMs >= timeoutMs) throw new Error('the container has not been created yet');
-          await sleep(this.options.clock, CREATED_POLL_MS);
-        }
-        const args = ['--root', paths.runtimeState, 'exec', record.id, ...command];
-        if (runtime === 'crun') args.unshift('--cgroup-manager=disabled');
-        const inNamespace = [
-          'nsenter',
-          `--mount=/proc/${record.pid}/ns/mnt`,
-          '--',
-          runtime,
-          ...args,
-        ];
-        return (await runCommand(inNamespace, { timeoutMs })).exitCode;
-      },
-    };
-  }
-
-  private removeCgroup(directories: readonly string[]): Promise<void> {
-    return new Promise((resolve) => {
-      const attempt = (left: number): void => {
-        if (removeCgroup(directories) || left === 0) resolve();
-        else this.options.clock.after(CGROUP_REMOVE_RETRY_MS, () => attempt(left - 1));
-      };
-      attempt(CGROUP_REMOVE_ATTEMPTS_MAX);
-    });
-  }
-}
-
-function makeBundleDirectories(bundle: string): {
-  rootfs: string;
-  upper: string;
-  work: string;
-  tmp: string;
-} {
-  // A leftover of a boot ago may lie here; overlayfs refuses a volatile upper twice.
-  rmSync(bundle, { recursive: true, force: true });
-  mkdirSync(dirname(bundle), { recursive: true, mode: 0o700 });
-  mkdirSync(bundle, { mode: 0o700 });
-  const make = (name: string): string => {
-    const path = join(bundle, name);
-    mkdirSync(path, { mode: 0o755 });
-    return path;
-  };
-  return { rootfs: make('rootfs'), upper: make('upper'), work: make('work'), tmp: make('tmp') };
 }
 
 /** /tmp on disk and writable for everyone, unless the pod mounts something there. */
@@ -336,42 +257,4 @@ function makeFileMounts(podPaths: PodPaths): StartRequest['mounts'] {
     { source: podPaths.hosts, destination: '/etc/hosts', readOnly: true },
     { source: podPaths.hostname, destination: '/etc/hostname', readOnly: true },
   ];
-}
-
-function describeExit(
-  code: number | undefined,
-  { bundle, directories }: { bundle: string; directories: readonly string[] },
-): ContainerExit {
-  if (!existsSync(join(bundle, 'pid'))) {
-    const message = readErrors(bundle);
-    return { exitCode: 128, reason: 'StartError', ...(message === '' ? {} : { message }) };
-  }
-  if (wasOutOfMemory(directories)) return { exitCode: SIGKILL_EXIT_CODE, reason: 'OOMKilled' };
-  if (code === undefined)
-    return {
-      exitCode: SIGKILL_EXIT_CODE,
-      reason: 'ContainerStatusUnknown',
-      message: 'the container ended while the agent was not watching, or its runtime was killed',
-    };
-  return { exitCode: code, reason: code === 0 ? 'Completed' : 'Error' };
-}
-
-function readErrors(bundle: string): string {
-  const texts = ['launch-error', 'runtime-error'].map((file) => {
-    try {
-      return readFileSync(join(bundle, file), 'utf8').trim();
-    } catch {
-      return '';
-    }
-  });
-  return texts.filter(Boolean).join('\n').slice(0, 1_000);
-}
-
-function readPid(path: string): number | undefined {
-  try {
-    const pid = Number(readFileSync(path, 'utf8').trim());
-    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
-  } catch {
-    return undefined;
-  }
 }

@@ -7,6 +7,7 @@ import { basename, join } from 'node:path';
 
 import { type Clock, sleep } from '../../std/clock.ts';
 import type { AgentPaths } from '../agent-paths.ts';
+import type { ContainerRecord } from '../driver.ts';
 import { sendSignal } from '../process-identity.ts';
 import { type CgroupLayout, listCgroups, readCgroupPids, removeCgroup } from './cgroups.ts';
 
@@ -29,21 +30,23 @@ export async function endGroups(groups: readonly string[], clock: Clock): Promis
 
 /**
  * For the start of an agent: ends containers that are in no state file, which nobody will ever ask
- * about, and forgets what the runtime knew of them. Resolves with the ids that it ended.
+ * about, and forgets what the runtime knew of them. Resolves with the groups that it ended.
  */
 export async function endStrays(options: {
   readonly layout: CgroupLayout;
   readonly paths: AgentPaths;
-  readonly knownIds: ReadonlySet<string>;
+  readonly known: readonly ContainerRecord[];
   readonly clock: Clock;
 }): Promise<string[]> {
-  const { layout, paths, knownIds, clock } = options;
+  const { layout, paths, known, clock } = options;
+  const ids = new Set(known.map(({ id }) => id));
+  const groups = new Set(known.map(({ id, group = id }) => group));
   const strays = listCgroups(layout, paths.cgroupParent).filter(
-    (group) => !knownIds.has(basename(group)),
+    (path) => !groups.has(basename(path)),
   );
   await endGroups(strays, clock);
   for (const id of listNames(paths.runtimeState))
-    if (!knownIds.has(id)) rmSync(join(paths.runtimeState, id), { recursive: true, force: true });
+    if (!ids.has(id)) rmSync(join(paths.runtimeState, id), { recursive: true, force: true });
   return [...new Set(strays.map((group) => basename(group)))];
 }
 

@@ -31,11 +31,13 @@ export function advanceProbe(state: ProbeState, isSuccess: boolean, probe: Probe
 }
 
 const PERIOD_SECONDS_DEFAULT = 10;
-/** An eager probe starts here, since a container needs some 40 ms to listen, and doubles to the maximum. */
-const EAGER_MS_MIN = 2;
+/** No container listens sooner: making it takes this long, and attempts would only slow that down. */
+const EAGER_FIRST_MS = 10;
+/** Half of it is what a cold start waits for nothing; an attempt costs a third of a ms. */
+const EAGER_MS = 3;
+/** So long (some 200 ms) it is the common case, a function that starts; then it is a slow one. */
+const EAGER_ATTEMPTS = 60;
 const EAGER_MS_MAX = 50;
-/** The first this many attempts stay at the minimum's order: they decide how long a cold start waits. */
-const EAGER_ATTEMPTS = 20;
 
 /** Knative's meaning of `periodSeconds: 0`: as often as it takes until the first success. */
 export const isEager = (probe: Probe): boolean => (probe.periodSeconds ?? 0) === 0;
@@ -48,8 +50,10 @@ export function probeDelayMs(
   mayBeEager: boolean,
 ): number {
   if (mayBeEager && isEager(probe) && state.verdict !== 'success') {
-    if (attempt < EAGER_ATTEMPTS) return Math.min(10, EAGER_MS_MIN + attempt);
-    return EAGER_MS_MAX;
+    // A command takes processes of its own, which the start would wait for.
+    if (probe.exec) return EAGER_MS_MAX;
+    if (attempt === 0) return EAGER_FIRST_MS;
+    return attempt < EAGER_ATTEMPTS ? EAGER_MS : EAGER_MS_MAX;
   }
   const periodMs = (probe.periodSeconds || PERIOD_SECONDS_DEFAULT) * 1000;
   if (attempt > 0) return periodMs;

@@ -1,0 +1,119 @@
+/**
+ * A container that runs: signals for its first process, commands inside it, and how it ended. Works
+ * alike for one that was just started and one that was adopted.
+ */
+import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+
+import { type Clock, sleep } from '../../std/clock.ts';
+import type { ContainerExit, ContainerRecord, RunningContainer } from '../driver.ts';
+import { sendSignal } from '../process-identity.ts';
+import { runCommand } from '../run-command.ts';
+import { readCgroupPids, wasOutOfMemory } from './cgroups.ts';
+import { removeGroup } from './launcher.ts';
+
+/** Of an exec that comes before the container is created. */
+const CREATED_POLL_MS = 5;
+const SIGKILL_EXIT_CODE = 137;
+
+export interface ContainerLife {
+  readonly record: ContainerRecord;
+  readonly bundle: string;
+  /** Exit code of the runtime, which is the container's; undefined when nobody saw it. */
+  readonly ended: Promise<number | undefined>;
+  /** Its control group in each hierarchy. */
+  readonly directories: readonly string[];
+  readonly runtime: 'crun' | 'runc';
+  readonly runtimeState: string;
+  readonly clock: Clock;
+}
+
+export function makeRunningContainer(life: ContainerLife): RunningContainer {
+  const { record, bundle, ended, directories, runtimeState, clock } = life;
+  const initPid = (): number | undefined => readPid(join(bundle, 'pid'));
+  const kill = (): void => {
+    const init = initPid();
+    // The kernel ends the whole pid namespace with its first process.
+    if (init !== undefined) sendSignal(init, 'SIGKILL');
+    else sendSignal(-record.pid, 'SIGKILL');
+    for (const directory of directories.slice(0, 1))
+      for (const pid of readCgroupPids(directory))
+        if (pid !== record.pid) sendSignal(pid, 'SIGKILL');
+  };
+  const exited = ended.then(async (code): Promise<ContainerExit> => {
+    const exit = describeExit(code, life);
+    // Where the runtime itself was killed, the container may still run.
+    for (const directory of directories.slice(0, 1))
+      for (const pid of readCgroupPids(directory)) sendSignal(pid, 'SIGKILL');
+    rmSync(join(runtimeState, record.id), { recursive: true, force: true });
+    await removeGroup(directories, clock);
+    return exit;
+  });
+  return {
+    record,
+    exited,
+    terminate: () => {
+      const init = initPid();
+      // Not started far enough to have anything to finish.
+      if (init === undefined) kill();
+      else sendSignal(init, 'SIGTERM');
+    },
+    kill,
+    exec: async (command, timeoutMs) => {
+      // The runtime knows the container from the moment it writes the pid file.
+      for (let waitedMs = 0; initPid() === undefined; waitedMs += CREATED_POLL_MS) {
+        if (waitedMs >= timeoutMs) throw new Error('the container has not been created yet');
+        await sleep(clock, CREATED_POLL_MS);
+      }
+      return (await runCommand(makeExecCommand(life, command), { timeoutMs })).exitCode;
+    },
+  };
+}
+
+/** In the mount namespace of the launch, where the container's root file system is. */
+function makeExecCommand(life: ContainerLife, command: readonly string[]): string[] {
+  const { record, runtime, runtimeState } = life;
+  return [
+    ...['nsenter', `--mount=/proc/${record.pid}/ns/mnt`, '--', runtime],
+    ...(runtime === 'crun' ? ['--cgroup-manager=disabled'] : []),
+    ...['--root', runtimeState, 'exec', record.id, ...command],
+  ];
+}
+
+function describeExit(
+  code: number | undefined,
+  { bundle, directories }: ContainerLife,
+): ContainerExit {
+  if (!existsSync(join(bundle, 'pid'))) {
+    const message = readErrors(bundle);
+    return { exitCode: 128, reason: 'StartError', ...(message === '' ? {} : { message }) };
+  }
+  if (wasOutOfMemory(directories)) return { exitCode: SIGKILL_EXIT_CODE, reason: 'OOMKilled' };
+  if (code === undefined)
+    return {
+      exitCode: SIGKILL_EXIT_CODE,
+      reason: 'ContainerStatusUnknown',
+      message: 'the container ended while the agent was not watching, or its runtime was killed',
+    };
+  return { exitCode: code, reason: code === 0 ? 'Completed' : 'Error' };
+}
+
+function readErrors(bundle: string): string {
+  const texts = ['launch-error', 'runtime-error'].map((file) => {
+    try {
+      return readFileSync(join(bundle, file), 'utf8').trim();
+    } catch {
+      return '';
+    }
+  });
+  return texts.filter(Boolean).join('\n').slice(0, 1_000);
+}
+
+function readPid(path: string): number | undefined {
+  try {
+    const pid = Number(readFileSync(path, 'utf8').trim());
+    return Number.isInteger(pid) && pid > 0 ? pid : undefined;
+  } catch {
+    return undefined;
+  }
+}
