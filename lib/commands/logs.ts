@@ -7,10 +7,12 @@ import { InformerFactory } from '../../runtime/kube/informer.ts';
 import { systemClock } from '../../runtime/std/clock.ts';
 import { silentLogger } from '../../runtime/std/logger.ts';
 import type { FunctionModel } from '../config/service-model.ts';
+import { listReleases } from '../deploy/release-record.ts';
 import { readLatestLog, readPodLog } from '../deploy/pod-log.ts';
 import type { Target } from '../target/target.ts';
 import { UserError } from '../user-error.ts';
 import type { CommandContext } from './command-context.ts';
+import { notDeployed } from './info.ts';
 
 const serviceOfPod = 'serving.knative.dev/service';
 /** Pods that are followed at once; each holds a connection. */
@@ -50,15 +52,37 @@ async function printOnce(
     .sort((a, b) =>
       (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''),
     );
-  if (pods.length === 0)
-    context.utils.log.notice(
-      'No instance is running, so there is nothing to show. Follow what comes with: sls logs --tail',
-    );
+  if (pods.length === 0) await explainSilence(context, target, request);
   for (const pod of pods) await printPod(context, target, { pod, request, isFollowed: false });
+}
+
+/** No pods: at zero, whose output went with the instances, or never deployed. @throws {UserError} */
+async function explainSilence(
+  context: CommandContext,
+  target: Target,
+  { functions }: LogRequest,
+): Promise<void> {
+  const [last] = await listReleases(target.client, context.model);
+  if (!last) throw notDeployed(context.model);
+  const [only] = functions.length === 1 ? functions : [];
+  if (only && !last.model.functions.some(({ key }) => key === only.key))
+    throw new UserError(
+      `Function "${only.key}" is not deployed yet. Deploy it with: sls deploy`,
+      'KNIT_NOT_DEPLOYED',
+    );
+  const who = only ? `Function "${only.key}" has` : 'The functions have';
+  const option = only ? ` -f ${only.key}` : '';
+  context.utils.log.notice(
+    `${who} scaled to zero: no instance runs, and the output of earlier ones went with them. ` +
+      `Follow what comes with: sls logs${option} --tail`,
+  );
 }
 
 /** Until it is interrupted. */
 async function follow(context: CommandContext, target: Target, request: LogRequest): Promise<void> {
+  context.utils.log.notice(
+    'Following the output, of instances that start later, too; end with Ctrl-C',
+  );
   const abort = new AbortController();
   const informers = new InformerFactory({
     client: target.client,

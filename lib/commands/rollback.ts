@@ -10,8 +10,8 @@ import { notDeployed } from './info.ts';
 export async function rollback(context: CommandContext): Promise<void> {
   const timestamp = context.text('timestamp');
   if (timestamp === undefined) {
-    context.utils.log.notice('Say which release with --timestamp; these are kept:');
     await listDeployments(context);
+    context.utils.log.notice('Go back to one of these with: sls rollback --timestamp TIMESTAMP');
     return;
   }
   const startedMs = Date.now();

@@ -3,7 +3,7 @@
  * Everything that `sls` says of it comes from the runtime's API alone.
  */
 import assert from 'node:assert/strict';
-import { Runtime, ServiceFolder, leftovers } from './harness.ts';
+import { Runtime, ServiceFolder, leftovers, until } from './harness.ts';
 import type { HostName, Outcome } from './harness.ts';
 
 const major = process.versions.node.split('.')[0];
@@ -95,6 +95,18 @@ for (const host of ['osls@4', 'serverless@3.40'] satisfies HostName[])
       );
     });
 
+    it('shows what it printed while an instance is there, and says why there is none later', async () => {
+      await page();
+      assert.match((await sls('logs', '-f', 'page')).stdout, /^wrote v1$/m);
+      await until('zero', async () => (await runtime.list('/api/v1/pods')).length === 0);
+      const outcome = await sls('logs', '-f', 'page');
+      assert.equal(outcome.stdout, '');
+      assert.match(outcome.stderr, /"page" has scaled to zero.*sls logs -f page --tail/);
+      const { stdout } = await sls('info');
+      assert.match(stdout, /GET - http:\/\/diary-dev\.localhost:\d+\/page \(page\)/);
+      assert.match(stdout, /page: http:\/\/page\.diary-dev\.localhost:\d+ \(page-\d{5}\)/);
+    });
+
     it('is gone after remove, with every object that it had', async () => {
       await sls('remove');
       for (const path of [
@@ -117,7 +129,8 @@ for (const host of ['osls@4', 'serverless@3.40'] satisfies HostName[])
 
     it('can be removed again, which says that there is nothing', async () => {
       assert.match(textOf(await sls('remove')), /nothing to remove/);
-      assert.match(textOf(await folder.sls(host, 'info')), /is not deployed to stage dev/);
+      for (const command of ['info', 'logs'])
+        assert.match(textOf(await folder.sls(host, command)), /is not deployed to stage dev/);
     });
   });
 
