@@ -297,6 +297,7 @@ describe('gateway', () => {
       await eventually(() => told.includes('"queued":1'));
       client.socket.destroy();
       late.closeAllConnections();
+      late.closeAllConnections();
       late.close();
       world = other;
     });
@@ -452,14 +453,16 @@ describe('gateway', () => {
 
     it("hands the broker's host to the broker on internal listeners", async () => {
       await world.close();
-      const first = new World();
-      const port = await first.listen(http.createServer(echo));
+      const ingress = http.createServer(echo);
+      const port = await world.listen(ingress);
       world = await World.start({ brokerIngress: { host: '127.0.0.1', port } });
       const broker = { Host: 'broker-ingress.knative-eventing.svc.cluster.local' };
       const options = { method: 'POST', path: '/shop-dev/default', headers: broker, body: '{}' };
       const answer = await fetchText(world.gateway.internalPorts[0]!, options);
       assert.equal(echoed(answer.body).url, '/shop-dev/default');
       assert.equal((await fetchText(world.port, options)).status, 404);
+      ingress.closeAllConnections();
+      ingress.close();
     });
   });
 
