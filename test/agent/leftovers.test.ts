@@ -37,6 +37,7 @@ describe('what a killed agent leaves behind', function () {
   this.timeout(60_000);
   let images: string;
   let home: string;
+  const agents: ChildProcess[] = [];
 
   before(() => (images = buildTestImage()));
   after(() => {
@@ -44,6 +45,8 @@ describe('what a killed agent leaves behind', function () {
   });
   beforeEach(() => (home = mkdtempSync(join(tmpdir(), 'knit-killed-'))));
   afterEach(async () => {
+    // Of a test that failed before it did so itself.
+    for (const agent of agents.splice(0)) agent.kill('SIGKILL');
     await cleanup();
     rmSync(home, { recursive: true, force: true });
   });
@@ -57,6 +60,7 @@ describe('what a killed agent leaves behind', function () {
   const startChild = async (): Promise<{ agent: ChildProcess; address: string }> => {
     const args = [...loader, child, home, images, BRIDGE.name, BRIDGE.cidr];
     const agent = spawn(process.execPath, args, { stdio: ['ignore', 'pipe', 'inherit'] });
+    agents.push(agent);
     const [chunk] = (await once(agent.stdout, 'data')) as [Buffer];
     return { agent, address: chunk.toString().trim() };
   };
@@ -86,12 +90,13 @@ describe('what a killed agent leaves behind', function () {
     const started = await startChild();
     const prepared = (): string[] =>
       listOrEmpty(join(home, 'run/launchers')).filter((name) => !name.endsWith('.log'));
-    await eventually('a launcher for the next start', () => Promise.resolve(prepared().length > 0));
     const processes = (): number[] =>
       groups()
         .filter((path) => prepared().includes(basename(path)))
         .flatMap(readCgroupPids);
-    assert.ok(processes().length > 0);
+    await eventually('a launcher for the next start', () =>
+      Promise.resolve(processes().length > 0),
+    );
     await kill(started);
     await eventually('its end', () => Promise.resolve(processes().length === 0));
     const pid = await pidOf(started.address);

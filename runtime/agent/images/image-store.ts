@@ -72,9 +72,11 @@ export class ImageStore {
   }
 
   private read(reference: string, driver: string, index: string): ResolvedImage {
-    const image = findImage(readJson<StoredImage[]>(index), reference);
+    const image = findImage(readJson(index) as StoredImage[], reference);
     if (!image?.layer) throw notFound(reference);
-    const layers = readJson<StoredLayer[]>(join(this.graphRoot, `${driver}-layers`, 'layers.json'));
+    const layers = readJson(
+      join(this.graphRoot, `${driver}-layers`, 'layers.json'),
+    ) as StoredLayer[];
     const chain = layerChain(layers, image.layer);
     const directories =
       driver === 'vfs'
@@ -103,7 +105,7 @@ export class ImageStore {
   private readConfig(driver: string, id: string): ImageConfig {
     const name = `=${Buffer.from(`sha256:${id}`).toString('base64')}`;
     const path = join(this.graphRoot, `${driver}-images`, id, name);
-    return readJson<{ config?: ImageConfig }>(path).config ?? {};
+    return (readJson(path) as { config?: ImageConfig }).config ?? {};
   }
 }
 
@@ -164,4 +166,4 @@ const notFound = (reference: string): StartError =>
       'build it with `sls deploy`, or load it with `buildah pull` into the store under the home directory',
   );
 
-const readJson = <T>(path: string): T => JSON.parse(readFileSync(path, 'utf8')) as T;
+const readJson = (path: string): unknown => JSON.parse(readFileSync(path, 'utf8'));

@@ -5,8 +5,6 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 
 import { type Pod, podKind } from '../../apis/core/types.ts';
-import { hostPortAnnotation } from '../../apis/knit.ts';
-import { ApiUnreachable, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { EventRecorder } from '../../kube/event-recorder.ts';
 import type { CancelTimer, Clock } from '../../std/clock.ts';
@@ -23,8 +21,8 @@ import { ContainerWorker } from './container-worker.ts';
 import { pruneAttempts } from './attempt-files.ts';
 import { type PodState, removePodDirectory, writePodState } from './pod-state-file.ts';
 import { resolveEnv } from './pod-env.ts';
-import { makePodStatus } from './pod-status.ts';
 import { makeBindMounts, materializeVolumes, type VolumeSource } from './pod-volumes.ts';
+import { StatusWriter } from './status-writer.ts';
 import { makeTerminationFile, readTerminationMessage } from './termination-message.ts';
 
 export interface PodWorkerDeps {
@@ -43,7 +41,6 @@ export interface PodWorkerDeps {
 }
 
 const GRACE_SECONDS_DEFAULT = 30;
-const RETRY_MS = 500;
 const SANDBOX_RETRY_MS = 2_000;
 
 export class PodWorker {
@@ -55,10 +52,7 @@ export class PodWorker {
   private sandbox: Sandbox | undefined;
   private volumes: Map<string, string> | undefined;
   private startTime: string;
-  private written = '';
-  private isWriting = false;
-  private isDirty = false;
-  private isAnnounced = false;
+  private readonly status: StatusWriter;
   private isDetached = false;
   private stopping: Promise<void> | undefined;
   private cancelTimer: CancelTimer | undefined;
@@ -69,6 +63,13 @@ export class PodWorker {
     this.uid = pod.metadata.uid ?? '';
     this.podPaths = makePodPaths(deps.paths, this.uid);
     this.startTime = pod.status?.startTime ?? isoSeconds(deps.clock.now());
+    this.status = new StatusWriter(deps, () => ({
+      pod: this.pod,
+      containers: this.containers.map((worker) => worker.progress()),
+      sandbox: this.sandbox,
+      startTime: this.startTime,
+      isStopping: this.stopping !== undefined,
+    }));
     this.containers = pod.spec.containers.map(
       (container) =>
         new ContainerWorker({
@@ -152,7 +153,7 @@ export class PodWorker {
         });
       else worker.start();
     }
-    this.flush();
+    this.status.flush();
   }
 
   update(pod: Pod): void {
@@ -173,6 +174,7 @@ export class PodWorker {
   /** Leaves everything running for the next process. */
   detach(): void {
     this.isDetached = true;
+    this.status.close();
     this.cancelTimer?.();
     for (const worker of this.containers) worker.detach();
   }
@@ -219,7 +221,7 @@ export class PodWorker {
       return;
     }
     for (const worker of this.containers) worker.start();
-    this.flush();
+    this.status.flush();
   }
 
   private useSandbox(sandbox: Sandbox | undefined): void {
@@ -236,7 +238,7 @@ export class PodWorker {
       reason: 'FailedCreatePodSandBox',
       message,
     });
-    this.flush();
+    this.status.flush();
     this.cancelTimer = this.deps.clock.after(SANDBOX_RETRY_MS, () => this.start());
   }
 
@@ -314,7 +316,7 @@ export class PodWorker {
       this.sandbox = { podIP };
       this.saveState();
     }
-    this.flush();
+    this.status.flush();
   }
 
   private async finish(graceMs: number): Promise<void> {
@@ -340,71 +342,6 @@ export class PodWorker {
       spec.terminationGracePeriodSeconds ??
       GRACE_SECONDS_DEFAULT;
     return Math.max(0, seconds) * 1000;
-  }
-
-  /** Writes the status if it differs; one write at a time, and the latest state wins. */
-  private flush(): void {
-    if (this.isDetached) return;
-    this.isDirty = true;
-    if (this.isWriting) return;
-    this.isWriting = true;
-    void this.write().finally(() => {
-      this.isWriting = false;
-      // A change between the last look and this turn would otherwise wait for the next one.
-      if (this.isDirty) this.flush();
-    });
-  }
-
-  private async write(): Promise<void> {
-    while (this.isDirty && !this.isDetached) {
-      this.isDirty = false;
-      try {
-        await this.announce();
-        await this.writeStatus();
-      } catch (error) {
-        if (isNotFound(error)) return;
-        if (!(error instanceof ApiUnreachable))
-          this.deps.logger.warn('failed to write the status of a pod', {
-            pod: this.pod.metadata.name,
-            error: error instanceof Error ? error.message : String(error),
-          });
-        this.deps.clock.after(RETRY_MS, () => this.flush());
-        return;
-      }
-    }
-  }
-
-  /** What status cannot say: the node that runs it, and the port of the process driver. */
-  private async announce(): Promise<void> {
-    if (this.isAnnounced) return;
-    const { hostPort } = this.sandbox ?? {};
-    const body: Record<string, unknown> = {};
-    if (hostPort !== undefined)
-      body['metadata'] = { annotations: { [hostPortAnnotation]: String(hostPort) } };
-    if (!this.pod.spec.nodeName) body['spec'] = { nodeName: this.deps.nodeName };
-    if (Object.keys(body).length > 0) {
-      const { namespace = '', name } = this.pod.metadata;
-      await this.deps.client.patch(podKind, { namespace, name }, { type: 'merge', body });
-    }
-    if (this.sandbox) this.isAnnounced = true;
-  }
-
-  private async writeStatus(): Promise<void> {
-    const status = makePodStatus({
-      previous: this.pod.status,
-      containers: this.containers.map((worker) => worker.progress()),
-      podIP: this.sandbox?.podIP,
-      hostIP: this.deps.hostIP,
-      startTime: this.startTime,
-      isStopping: this.stopping !== undefined,
-      now: isoSeconds(this.deps.clock.now()),
-    });
-    const text = JSON.stringify(status);
-    if (text === this.written) return;
-    const { namespace = '', name } = this.pod.metadata;
-    const options = { type: 'merge', subresource: 'status', body: { status } } as const;
-    await this.deps.client.patch(podKind, { namespace, name }, options);
-    this.written = text;
   }
 }
 
