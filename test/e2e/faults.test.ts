@@ -4,7 +4,7 @@
  */
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { rmSync, statfsSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { Runtime, ServiceFolder, leftovers, run } from './harness.ts';
@@ -150,6 +150,17 @@ describe('knit up', function () {
     assert.match(up.stderr, new RegExp(`port ${port} .*in use`));
     assert.equal(up.stderr.trim().split('\n').length, 1, up.stderr);
     await runtime.remove();
+    assert.deepEqual(await leftovers(runtime.home), []);
+  });
+
+  it('is taken back by knit down --purge, also where a killed build left something mounted', async () => {
+    const runtime = new Runtime();
+    const target = join(runtime.home, 'containers/left behind');
+    mkdirSync(target, { recursive: true });
+    assert.equal((await run('mount', ['-t', 'tmpfs', 'tmpfs', target])).code, 0);
+    const down = await runtime.knit('down', '--purge');
+    assert.equal(down.code, 0, down.stderr);
+    assert.equal(existsSync(runtime.home), false);
     assert.deepEqual(await leftovers(runtime.home), []);
   });
 

@@ -1,5 +1,6 @@
 /** `knit down`: stops everything that `up` started, also what a killed runtime left behind. */
-import { rmSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { readFileSync, rmSync } from 'node:fs';
 import { cleanupAgent } from '../../agent/cleanup-agent.ts';
 import { foregroundClock } from '../../std/clock.ts';
 import { bridgeOf } from '../local-names.ts';
@@ -29,7 +30,10 @@ the next knit up.
     });
     rmSync(home.statusFile, { force: true });
     rmSync(home.supervisorSocket, { force: true });
-    if (values['purge']) rmSync(home.root, { recursive: true, force: true });
+    if (values['purge']) {
+      unmountBelow(home.root);
+      rmSync(home.root, { recursive: true, force: true });
+    }
     process.stderr.write(
       (wasRunning ? 'knit is down\n' : 'knit was not running\n') +
         (values['purge'] ? `removed ${home.root}\n` : ''),
@@ -37,3 +41,26 @@ the next knit up.
     return 0;
   },
 };
+
+/** A build that was killed may have left its working container mounted, and a mount point cannot be removed. */
+function unmountBelow(folder: string): void {
+  for (const path of mountPoints()
+    .filter((one) => one.startsWith(`${folder}/`))
+    .toReversed())
+    spawnSync('umount', ['--lazy', path]);
+}
+
+/** In the order in which they were mounted; none where there is no /proc. */
+function mountPoints(): string[] {
+  try {
+    const unescape = (text: string): string =>
+      text.replace(/\\([0-7]{3})/g, (_match, code: string) =>
+        String.fromCharCode(parseInt(code, 8)),
+      );
+    return readFileSync('/proc/self/mounts', 'utf8')
+      .split('\n')
+      .map((line) => unescape(line.split(' ')[1] ?? ''));
+  } catch {
+    return [];
+  }
+}
