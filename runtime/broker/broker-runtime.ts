@@ -90,6 +90,11 @@ export class BrokerRuntime {
       if (!known.has(uid)) await rm(this.cursorFile(uid), { force: true });
   }
 
+  /** Names of the Triggers that it delivers to, sorted. */
+  triggerNames(): string[] {
+    return [...this.dispatchers.values()].map(({ trigger }) => trigger.metadata.name).toSorted();
+  }
+
   /** Delivers again, to one Trigger, what was accepted since a time. @returns the sequence, or undefined when there is no such Trigger. */
   async replay(triggerName: string, fromMs: number): Promise<number | undefined> {
     for (const { trigger, dispatcher } of this.dispatchers.values()) {

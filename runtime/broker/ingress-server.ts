@@ -148,7 +148,7 @@ export class IngressServer {
       return answer(
         response,
         404,
-        `broker ${namespace}/${name} has no trigger ${triggerName ?? ''}`,
+        `broker ${namespace}/${name} has no trigger ${triggerName ?? ''}; it has ${runtime.triggerNames().join(', ') || 'none'}`,
       );
     response.writeHead(202, { 'content-type': 'application/json' });
     const events = runtime.log.nextSequence - sequence;
