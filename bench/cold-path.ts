@@ -80,10 +80,10 @@ export async function run(options: { json: boolean }): Promise<Figure[]> {
       ),
     ];
   } finally {
-    clearInterval(keepAlive);
     await cleanupAgent({ home, bridge: BRIDGE, clock: systemClock, logger: silentLogger });
     rmSync(home, { recursive: true, force: true });
     removeTestImage(images);
+    clearInterval(keepAlive);
   }
 }
 

@@ -35,6 +35,9 @@ export interface CleanupOptions {
 
 const GRACE_MS_DEFAULT = 3_000;
 const POLL_MS = 20;
+/** One command takes some 50 ms for all the namespaces of a batch; they appear one by one. */
+const QUIET_LOOKS = 4;
+const LOOKS_MAX = 50;
 
 /** Resolves when nothing is left; whatever cannot be removed is logged. */
 export async function cleanupAgent(options: CleanupOptions): Promise<void> {
@@ -62,13 +65,23 @@ export async function cleanupAgent(options: CleanupOptions): Promise<void> {
       groups: left.map((one) => basename(one)),
     });
   if (bridge && process.platform === 'linux') {
-    await removeNamespaces(bridge.name, listNamespaces(bridge.name));
+    await removeAllNamespaces(bridge.name, clock);
     await removeBridge(bridge.name);
     await forbidOutbound(bridge.name, parseAddressPlan(bridge.cidr));
   }
   rmSync(paths.launchers, { recursive: true, force: true });
   rmSync(paths.runtimeState, { recursive: true, force: true });
   rmSync(paths.pods, { recursive: true, force: true });
+}
+
+/** Looks again until nothing appears: an `ip` of the killed agent may be making namespaces still. */
+async function removeAllNamespaces(bridge: string, clock: Clock): Promise<void> {
+  for (let quiet = 0, looks = 0; quiet < QUIET_LOOKS && looks < LOOKS_MAX; looks++) {
+    const slots = listNamespaces(bridge);
+    quiet = slots.length === 0 ? quiet + 1 : 0;
+    await removeNamespaces(bridge, slots);
+    await sleep(clock, POLL_MS);
+  }
 }
 
 interface Found {

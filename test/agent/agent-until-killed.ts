@@ -7,6 +7,8 @@ import { deploymentKind } from '../../runtime/apis/apps/types.ts';
 import { TEST_IMAGE } from './test-image.ts';
 import { eventually, isReady, makeDeployment, podsOf, startTestMachine } from './test-machine.ts';
 
+// The agent lets its process end whenever nothing but timers is left; whoever runs it stays.
+setInterval(() => {}, 60_000);
 const [home = '', images = '', name = '', cidr = ''] = process.argv.slice(2);
 const machine = await startTestMachine(home);
 await startAgent(machine.makeContext().context, {
@@ -25,5 +27,3 @@ const pod = await eventually('a ready pod', async () =>
   (await podsOf(machine.client, 'held')).find(isReady),
 );
 process.stdout.write(`${pod.status?.podIP}\n`);
-// The agent's timers are unreferenced where they can be; the test ends this process.
-setInterval(() => {}, 60_000);

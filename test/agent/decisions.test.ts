@@ -191,6 +191,12 @@ describe('a pod network', () => {
     assert.equal(plan.slotMax, 65_534);
   });
 
+  it('gives each address a hardware address of its own, always the same', () => {
+    const plan = parseAddressPlan('10.63.0.0/16');
+    assert.equal(plan.gatewayMac, '0a:58:0a:3f:00:01');
+    assert.equal(plan.macOf(300), '0a:58:0a:3f:01:2c');
+  });
+
   it('refuses what is no network', () => {
     for (const cidr of ['10.0.0.0', '10.0.0.300/24', '10.0.0.0/30'])
       assert.throws(() => parseAddressPlan(cidr), /use one like/);

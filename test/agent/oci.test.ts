@@ -171,6 +171,14 @@ describe('the agent with containers', function () {
       assert.equal(await ask(pod, 'lookup/missing.default.svc.cluster.local'), 'ENOTFOUND');
     });
 
+    it('is reached at hardware addresses that stay, whichever pods come and go', () => {
+      const show = ['-j', 'link', 'show', 'dev', BRIDGE.name];
+      const [link] = JSON.parse(execFileSync('ip', show, { encoding: 'utf8' })) as {
+        address: string;
+      }[];
+      assert.equal(link?.address, '0a:58:0a:5b:07:01');
+    });
+
     it('reports what kubelet would report', () => {
       assert.equal(pod.status?.phase, 'Running');
       const [container] = pod.status?.containerStatuses ?? [];

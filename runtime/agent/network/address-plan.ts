@@ -6,13 +6,21 @@
 export interface AddressPlan {
   /** The bridge's own address, which is the pods' gateway and name server. */
   readonly gateway: string;
+  /** The bridge's own; without one it would take the lowest of its ports', which come and go. */
+  readonly gatewayMac: string;
   readonly prefixLength: number;
   /** Network address and length, e.g. `10.63.0.0/16`. */
   readonly network: string;
   /** Pods have slots 2..slotMax. */
   readonly slotMax: number;
   addressOf(slot: number): string;
+  /** Always the same for an address, so that nobody's ARP cache is wrong when it is used again. */
+  macOf(slot: number): string;
 }
+
+/** Marks a locally administered unicast address. */
+const MAC_PREFIX = [0x0a, 0x58];
+const GATEWAY_SLOT = 1;
 
 /** @throws when it is not an IPv4 network of 8 to 29 bits. */
 export function parseAddressPlan(cidr: string): AddressPlan {
@@ -24,15 +32,18 @@ export function parseAddressPlan(cidr: string): AddressPlan {
   const raw = parts.slice(0, 4).reduce((sum, part) => sum * 256 + part, 0);
   const size = 2 ** (32 - prefixLength);
   const base = Math.floor(raw / size) * size;
-  const addressOf = (slot: number): string => {
-    const value = base + slot;
-    return [24, 16, 8, 0].map((shift) => Math.floor(value / 2 ** shift) % 256).join('.');
-  };
+  const bytesOf = (slot: number): number[] =>
+    [24, 16, 8, 0].map((shift) => Math.floor((base + slot) / 2 ** shift) % 256);
+  const addressOf = (slot: number): string => bytesOf(slot).join('.');
+  const macOf = (slot: number): string =>
+    [...MAC_PREFIX, ...bytesOf(slot)].map((byte) => byte.toString(16).padStart(2, '0')).join(':');
   return {
-    gateway: addressOf(1),
+    gateway: addressOf(GATEWAY_SLOT),
+    gatewayMac: macOf(GATEWAY_SLOT),
     prefixLength,
     network: `${addressOf(0)}/${prefixLength}`,
     slotMax: size - 2,
     addressOf,
+    macOf,
   };
 }

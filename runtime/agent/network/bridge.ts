@@ -19,6 +19,7 @@ export async function makeBridge(name: string, plan: AddressPlan): Promise<void>
     );
   const exists = (await runCommand(['ip', 'link', 'show', 'dev', name])).exitCode === 0;
   if (!exists) await runChecked(['ip', 'link', 'add', 'name', name, 'type', 'bridge']);
+  await runChecked(['ip', 'link', 'set', 'dev', name, 'address', plan.gatewayMac]);
   const address = `${plan.gateway}/${plan.prefixLength}`;
   await runChecked(['ip', 'addr', 'replace', address, 'dev', name]);
   await runChecked(['ip', 'link', 'set', 'dev', name, 'up']);

@@ -148,7 +148,7 @@ export class NetnsPool {
     await this.remove(slots.filter((slot) => existsSync(netnsPath(`${bridge}-${slot}`))));
     const outside = slots.flatMap((slot) => [
       `netns add ${bridge}-${slot}`,
-      `link add ${bridge}v${slot} type veth peer name eth0 netns ${bridge}-${slot}`,
+      `link add ${bridge}v${slot} type veth peer name eth0 address ${plan.macOf(slot)} netns ${bridge}-${slot}`,
       `link set ${bridge}v${slot} master ${bridge} up`,
     ]);
     await runChecked(['ip', '-batch', '-'], { input: `${outside.join('\n')}\n` });
