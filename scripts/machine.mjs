@@ -37,11 +37,13 @@ export function installNpmPackages(folder = root) {
 }
 
 /**
- * Installs what containers need, where that is allowed: root on a machine with apt-get.
+ * Installs what containers need, and `more` (packages by command), where that is allowed: root on a
+ * machine with apt-get.
  * @returns {{ ok: true } | { ok: false, reason: string }}
  */
-export function installSystemPackages(log = console.error) {
-  const missing = Object.entries(SYSTEM_PACKAGES).filter(([command]) => !hasCommand(command));
+export function installSystemPackages({ log = console.error, more = {} } = {}) {
+  const wanted = Object.entries({ ...SYSTEM_PACKAGES, ...more });
+  const missing = wanted.filter(([command]) => !hasCommand(command));
   const needed = missing
     .filter(([command]) => !(command === 'crun' && hasCommand('runc')))
     .map(([, name]) => name);

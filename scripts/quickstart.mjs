@@ -33,7 +33,7 @@ step('Install what is missing');
 requireNode();
 installNpmPackages();
 ok('npm packages');
-const system = installSystemPackages((text) => say(`    ${text}`));
+const system = installSystemPackages({ log: (text) => say(`    ${text}`) });
 if (system.ok) ok('buildah, crun and iproute2');
 else
   say(

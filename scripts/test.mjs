@@ -14,7 +14,8 @@ import {
 
 requireNode();
 installNpmPackages();
-const system = installSystemPackages();
+// Python's function server needs Python; the custom runtimes that are tested are shell and curl.
+const system = installSystemPackages({ more: { python3: 'python3', curl: 'curl' } });
 if (!system.ok) {
   console.error(`the tests run real containers and need what is missing: ${system.reason}`);
   process.exit(1);
