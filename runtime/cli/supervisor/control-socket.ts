@@ -40,18 +40,19 @@ export async function askSupervisor(path: string, request: ControlRequest): Prom
     socket.setEncoding('utf8');
     socket.on('connect', () => socket.write(`${JSON.stringify(request)}\n`));
     socket.on('data', (chunk: string) => (text += chunk));
-    socket.on('error', (error: NodeJS.ErrnoException) => {
-      if (error.code === 'ENOENT' || error.code === 'ECONNREFUSED') resolve(undefined);
-      else reject(error);
-    });
-    socket.on('end', () => {
+    const finish = (): void => {
       socket.destroy();
       try {
         resolve(text === '' ? undefined : JSON.parse(text));
       } catch (error) {
         reject(error);
       }
+    };
+    socket.on('error', (error: NodeJS.ErrnoException) => {
+      if (['ENOENT', 'ECONNREFUSED', 'ECONNRESET'].includes(error.code ?? '')) finish();
+      else reject(error);
     });
+    socket.on('end', finish);
   });
 }
 
@@ -83,7 +84,11 @@ function listen(
       }
       const line = text.slice(0, end);
       text = '';
-      void respond(line, answer).then((body) => socket.end(body));
+      // After a shutdown the socket closes with the process: whoever asked knows that it is gone.
+      const isShutdown = line.includes('"shutdown"');
+      void respond(line, answer).then((body) =>
+        isShutdown ? socket.write(body) : socket.end(body),
+      );
     });
   });
   return new Promise((resolve, reject) => {
