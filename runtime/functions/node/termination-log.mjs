@@ -9,8 +9,11 @@ const messageBytesMax = 4096;
 export function writeTerminationMessage(error) {
   const path = process.env.KNIT_TERMINATION_LOG || '/dev/termination-log';
   const { errorType, errorMessage } = describeError(error);
-  const cause = error?.cause ? `\n${error.cause.stack ?? error.cause}` : `\n${error?.stack ?? ''}`;
-  const text = Buffer.from(`${errorType}: ${errorMessage}${cause}`).subarray(0, messageBytesMax);
+  const headline = `${errorType}: ${errorMessage}`;
+  const detail = error?.cause ? String(error.cause.stack ?? error.cause) : (error?.stack ?? '');
+  // A stack begins with what the headline says already.
+  const message = detail.startsWith(headline) ? detail : `${headline}\n${detail}`;
+  const text = Buffer.from(message).subarray(0, messageBytesMax);
   try {
     // Without this check a server outside a container would create the file in /dev.
     if (path === '/dev/termination-log') accessSync(path, constants.W_OK);
