@@ -7,7 +7,7 @@ import { randomBytes } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync, statfsSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
-import { Runtime, ServiceFolder, leftovers, run } from './harness.ts';
+import { Runtime, ServiceFolder, leftovers, run, until } from './harness.ts';
 import type { Outcome } from './harness.ts';
 
 const major = process.versions.node.split('.')[0];
@@ -223,7 +223,11 @@ describe('A disk that is full', function () {
   after(async () => {
     folder?.remove();
     await runtime.knit('down');
-    await run('umount', [runtime.home]);
+    // A process that has just ended may hold the file system for a moment longer.
+    await until(
+      'nobody uses the home',
+      async () => (await run('umount', [runtime.home])).code === 0,
+    );
     await runtime.remove();
     assert.deepEqual(await leftovers(runtime.home), []);
   });
