@@ -30,10 +30,8 @@ the next knit up.
     });
     rmSync(home.statusFile, { force: true });
     rmSync(home.supervisorSocket, { force: true });
-    if (values['purge']) {
-      unmountBelow(home.root);
-      rmSync(home.root, { recursive: true, force: true });
-    }
+    unmountBelow(home.root);
+    if (values['purge']) rmSync(home.root, { recursive: true, force: true });
     process.stderr.write(
       (wasRunning ? 'knit is down\n' : 'knit was not running\n') +
         (values['purge'] ? `removed ${home.root}\n` : ''),
