@@ -64,7 +64,6 @@ export function makeInProcessTransport(options: {
         }
       }),
 
-    // eslint-disable-next-line @typescript-eslint/require-await
     async stream(request) {
       try {
         const response = handler.handle(toApiRequest({ ...request, method: 'GET' }));

@@ -75,7 +75,7 @@ function matchesRule(name: string, rule: NameRule): boolean {
   if (rule === 'label') return labelPattern.test(name);
   if (rule === 'serviceName') return serviceNamePattern.test(name);
   if (rule === 'subdomain') return subdomainPattern.test(name);
-  // eslint-disable-next-line no-control-regex
+  // oxlint-disable-next-line no-control-regex -- control characters are what is refused
   return name !== '.' && name !== '..' && !/[/%\u0000-\u001f]/.test(name);
 }
 

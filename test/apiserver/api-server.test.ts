@@ -423,7 +423,7 @@ describe('API server', () => {
         watch.events.map(({ type }) => type),
         ['ADDED', 'BOOKMARK'],
       );
-      const bookmark = watch.events[1]?.object as any;
+      const bookmark = watch.events[1]?.object as { metadata: { annotations: unknown } };
       assert.deepEqual(bookmark.metadata.annotations, {
         'k8s.io/initial-events-end': 'true',
       });

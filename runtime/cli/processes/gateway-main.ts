@@ -1,27 +1,14 @@
 /** The gateway process: the data plane of HTTP. Reads the API over the unix socket. */
-import { systemClock } from '../../std/clock.ts';
-import { KubeClient } from '../../kube/client.ts';
-import { makeHttpTransport } from '../../kube/http-transport.ts';
-import { InformerFactory } from '../../kube/informer.ts';
 import { startGateway } from '../../gateway/gateway.ts';
 import { homeOf } from '../home.ts';
 import { LOCAL_DOMAIN } from '../local-names.ts';
 import { runChild } from './child-shell.ts';
+import { makeLocalApiContext } from './local-api-context.ts';
 
 await runChild('gateway', async (environment) => {
   const { options, logger, signal } = environment;
   const home = homeOf(options.home, {});
-  const client = new KubeClient(
-    makeHttpTransport({ server: 'http://knit-api', socketPath: home.apiSocket }),
-  );
-  const context = {
-    client,
-    informers: new InformerFactory({ client, clock: systemClock, random: Math.random, logger }),
-    clock: systemClock,
-    random: Math.random,
-    logger,
-    signal,
-  };
+  const context = makeLocalApiContext(environment, home);
   const gateway = await startGateway(context, {
     identity: `gateway-${process.pid}`,
     external: { host: options.listen, port: options.gatewayPort },
@@ -32,7 +19,7 @@ await runChild('gateway', async (environment) => {
   });
   environment.onStop(async () => {
     await gateway.close();
-    await client.transport.close();
+    await context.client.transport.close();
   });
   environment.onMessage((message) => {
     if (message.type !== 'bridge') return;
