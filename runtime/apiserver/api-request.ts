@@ -1,6 +1,7 @@
 /**
  * A request as the handler sees it, and what is read from its query, body and media type. Pure.
  */
+import type { UserInfo } from './auth/user-info.ts';
 import { parseFieldSelector } from './field-selector.ts';
 import { isJsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
@@ -21,7 +22,7 @@ export interface ApiRequest {
   readonly body: unknown;
   /** Media type without parameters. */
   readonly contentType: string;
-  readonly userName: string;
+  readonly user: UserInfo;
   /** Owner of written fields where the query names none; see managed-fields.ts. */
   readonly defaultFieldManager: string | undefined;
   readonly rendering: Rendering;
@@ -39,9 +40,9 @@ export const patchTypes: Readonly<Record<string, PatchType>> = {
 };
 
 export function writeContext(request: ApiRequest): WriteContext {
-  const { query, userName, defaultFieldManager, mustBeDurable } = request;
+  const { query, user, defaultFieldManager, mustBeDurable } = request;
   return {
-    userName,
+    user,
     mustBeDurable,
     fieldManager: query['fieldManager'] || defaultFieldManager,
     dryRun: isDryRun(query['dryRun']),

@@ -2,18 +2,14 @@
  * The API over HTTP/1.1, on TLS or a unix socket: reads bodies, checks the token, writes answers,
  * keeps watches flowing. Everything about objects is in api-handler.ts.
  */
-import { createHash, randomUUID, timingSafeEqual } from 'node:crypto';
+import { randomUUID } from 'node:crypto';
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { drained } from '../std/drained.ts';
 import type { Logger } from '../std/logger.ts';
-import {
-  isPublicPath,
-  toCommitFailure,
-  toStatus,
-  type ApiHandler,
-  type ApiResponse,
-} from './api-handler.ts';
+import { toCommitFailure, toStatus, type ApiHandler, type ApiResponse } from './api-handler.ts';
 import type { ApiRequest } from './api-request.ts';
+import type { AccessGate } from './auth/access-gate.ts';
+import type { UserInfo } from './auth/user-info.ts';
 import { checkDepth } from './json-value.ts';
 import type { OpenWatches } from './open-watches.ts';
 import { StatusError, type Status } from './status-error.ts';
@@ -30,7 +26,6 @@ const CONNECTIONS_MAX = 10_000;
 /** When the head of a log is sent at the latest, with or without a first line. */
 const LOG_BEGINS_MS = 1_000;
 
-const USER_NAME = 'system:admin';
 const FIELD_MANAGER_DEFAULT = 'unknown';
 const jsonTypes = new Set([
   'application/json',
@@ -44,8 +39,8 @@ const jsonTypes = new Set([
 export interface HttpListenerOptions {
   readonly handler: ApiHandler;
   readonly watches: OpenWatches;
-  /** Undefined: whoever can connect is the administrator (a unix socket of mode 0600). */
-  readonly token: string | undefined;
+  /** Says who sends a request and whether that user may. */
+  readonly gate: AccessGate;
   readonly logger: Logger;
 }
 
@@ -53,10 +48,9 @@ export interface HttpListenerOptions {
 export function serveApi(server: Server, options: HttpListenerOptions): void {
   server.keepAliveTimeout = KEEP_ALIVE_MS;
   server.maxConnections = CONNECTIONS_MAX;
-  const isAllowed = makeTokenCheck(options.token);
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     response.on('error', () => response.destroy());
-    serve(request, response, { ...options, isAllowed }).catch((error: unknown) => {
+    serve(request, response, options).catch((error: unknown) => {
       const status = toStatus(error);
       if (status.code === 500)
         options.logger.error('failed to answer an API request', {
@@ -72,13 +66,13 @@ export function serveApi(server: Server, options: HttpListenerOptions): void {
 async function serve(
   request: IncomingMessage,
   response: ServerResponse,
-  options: HttpListenerOptions & { isAllowed: (request: IncomingMessage) => boolean },
+  options: HttpListenerOptions,
 ): Promise<void> {
   response.setHeader('Audit-Id', randomUUID());
   response.setHeader('Cache-Control', 'no-cache, private');
   const { path, query } = splitUrl(request.url ?? '/');
-  if (!options.isAllowed(request) && !isPublicPath(path)) throw StatusError.unauthorized();
-  const answer = options.handler.handle(await readRequest(request, path, query));
+  const user = await options.gate.admit(request, path, query);
+  const answer = options.handler.handle(await readRequest(request, path, query, user));
   switch (answer.type) {
     case 'text':
       response.writeHead(answer.code, { 'Content-Type': 'text/plain; charset=utf-8' });
@@ -111,6 +105,7 @@ async function readRequest(
   request: IncomingMessage,
   path: string,
   query: Record<string, string>,
+  user: UserInfo,
 ): Promise<ApiRequest> {
   const { accept } = request.headers;
   const isDiscovery = path === '/api' || path === '/apis';
@@ -124,7 +119,7 @@ async function readRequest(
     query,
     body: parseBody(await readBody(request), contentType),
     contentType: contentType.toLowerCase(),
-    userName: USER_NAME,
+    user,
     defaultFieldManager: managerOf(request.headers['user-agent']),
     rendering,
     mustBeDurable: true,
@@ -268,12 +263,4 @@ async function sendLog(
     clearTimeout(timer);
   }
   response.end();
-}
-
-/** Compares digests, so that neither content nor length of the token shows in the time it takes. */
-function makeTokenCheck(token: string | undefined): (request: IncomingMessage) => boolean {
-  if (token === undefined) return () => true;
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  const expected = digest(`Bearer ${token}`);
-  return ({ headers }) => timingSafeEqual(digest(headers.authorization ?? ''), expected);
 }

@@ -6,13 +6,12 @@
 import type { KubeRequest, KubeTransport } from '../kube/transport.ts';
 import { toCommitFailure, toStatus, type ApiHandler } from './api-handler.ts';
 import type { ApiRequest } from './api-request.ts';
+import { localController } from './auth/user-info.ts';
 import { cloneJson } from './json-value.ts';
 import type { OpenWatches } from './open-watches.ts';
 import { StatusError } from './status-error.ts';
 import { plainRendering } from './table.ts';
 
-/** How defaults and validation see Knit's own controllers. */
-const USER_NAME = 'system:knit';
 const noQuery: Readonly<Record<string, string>> = {};
 
 export function makeInProcessTransport(options: {
@@ -91,7 +90,7 @@ const toApiRequest = (request: KubeRequest): ApiRequest => ({
   query: request.query ?? noQuery,
   body: cloneJson(request.body),
   contentType: request.contentType ?? 'application/json',
-  userName: USER_NAME,
+  user: localController,
   defaultFieldManager: undefined,
   rendering: plainRendering,
   mustBeDurable: false,

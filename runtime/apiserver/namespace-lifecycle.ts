@@ -4,6 +4,7 @@
  */
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
+import { apiServerItself } from './auth/user-info.ts';
 import { KeyWorker } from './key-worker.ts';
 import type { KindRegistry } from './kind-registry.ts';
 import { backgroundDeletion, type ObjectDeleter } from './object-deleter.ts';
@@ -96,7 +97,7 @@ export async function createInitialNamespaces(
   const resource = registry.find('', 'v1', 'namespaces');
   if (!resource) throw new Error('the kind Namespace must be among the definitions');
   const context: WriteContext = {
-    userName: 'system:apiserver',
+    user: apiServerItself,
     fieldManager: undefined,
     mustBeDurable: true,
     dryRun: false,

@@ -10,6 +10,7 @@ import type { Random } from '../std/random.ts';
 import { recordUpdate, type FieldWriter } from './apply/managed-fields.ts';
 import { applyConfiguration } from './apply/server-side-apply.ts';
 import { admit } from './admission.ts';
+import type { UserInfo } from './auth/user-info.ts';
 import { isJsonObject, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -43,7 +44,7 @@ export const namespacesStore = `${namespaceKind.group}/${namespaceKind.plural}`;
 
 /** What every write carries beside its body. */
 export interface WriteContext {
-  readonly userName: string;
+  readonly user: UserInfo;
   /** Undefined: the write does not begin tracking of field owners (see managed-fields.ts). */
   readonly fieldManager: string | undefined;
   /** Acknowledge only what is on disk, also of a kind that is written behind: true for clients from outside. */
@@ -301,7 +302,7 @@ export class ObjectWriter {
     if (definition.hasStatus) delete bare['status'];
     return admit(resource, bare, {
       operation: 'CREATE',
-      userName: context.userName,
+      userName: context.user.name,
       nowMs: this.clock.now(),
     });
   }
@@ -366,7 +367,7 @@ export class ObjectWriter {
     if (isLeaving) return bare;
     const admitted = admit(resource, bare, {
       operation: 'UPDATE',
-      userName: context.userName,
+      userName: context.user.name,
       nowMs: this.clock.now(),
       old,
     });

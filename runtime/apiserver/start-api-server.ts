@@ -13,6 +13,7 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { Random } from '../std/random.ts';
 import { ApiHandler } from './api-handler.ts';
+import { makeTokenGate, openGate } from './auth/access-gate.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import { serveApi } from './http-listener.ts';
 import { makeInProcessTransport } from './in-process-transport.ts';
@@ -61,8 +62,8 @@ export interface ApiServer {
 /** Resolves when everything is loaded, the initial namespaces are on disk and the listeners listen. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { clock, logger, random = Math.random } = options;
-  if (options.tls && !options.token)
-    throw new Error('an API server with a TLS listener needs a token');
+  const { token } = options;
+  if (options.tls && !token) throw new Error('an API server with a TLS listener needs a token');
   const registry = new KindRegistry(options.definitions);
   const store = new ObjectStore({ journal: openLmdbJournal(options.dataDir), clock, logger });
   const writer = new ObjectWriter({ store, clock, random, newUid: () => randomUUID() });
@@ -93,7 +94,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   try {
     await createInitialNamespaces(writer, registry, store);
     const listener = { handler, watches, logger };
-    if (options.tls) {
+    if (options.tls && token) {
       const { cert, key, host, port } = options.tls;
       const server = createTlsServer({
         cert,
@@ -101,7 +102,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
         minVersion: 'TLSv1.2',
         ALPNProtocols: ['http/1.1'],
       });
-      serveApi(server, { ...listener, token: options.token });
+      serveApi(server, { ...listener, gate: makeTokenGate(token) });
       await listen(server, { host, port });
       servers.push(server);
       const bound = server.address() as AddressInfo;
@@ -111,7 +112,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       // A socket that a killed server left behind; a live one holds the store's lock already.
       await rm(options.socketPath, { force: true });
       const server = createServer();
-      serveApi(server, { ...listener, token: undefined });
+      serveApi(server, { ...listener, gate: openGate });
       await listen(server, { path: options.socketPath });
       servers.push(server);
       await chmod(options.socketPath, 0o600);
