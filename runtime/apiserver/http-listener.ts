@@ -1,169 +1,244 @@
 /**
- * The API over HTTP/1.1, on TLS or a unix socket: reads bodies, checks the token, writes answers,
- * keeps watches flowing. Everything about objects is in api-handler.ts.
+ * The API over HTTP. A request goes through one chain: gate (who, and may they) -> place among the
+ * requests in flight -> decoded body -> handler -> encoded answer. Upgrades share its first step.
+ * Everything about objects is in api-handler.ts, about bytes in codec/, about streams in http/.
  */
 import { randomUUID } from 'node:crypto';
-import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { drained } from '../std/drained.ts';
+import type { IncomingMessage } from 'node:http';
+import type { Duplex } from 'node:stream';
+import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import { toCommitFailure, toStatus, type ApiHandler, type ApiResponse } from './api-handler.ts';
-import type { ApiRequest } from './api-request.ts';
 import type { AccessGate } from './auth/access-gate.ts';
 import type { UserInfo } from './auth/user-info.ts';
-import { checkDepth } from './json-value.ts';
+import type { AnswerForm, BodyCodec } from './codec/body-codec.ts';
+import { makeJsonForm } from './codec/json-codec.ts';
+import { isClosed, type HttpRequest, type HttpResponse } from './http/http-streams.ts';
+import { classifyRequest, InFlight, type RequestClass } from './http/in-flight.ts';
+import { BodyReader } from './http/read-body.ts';
+import type { RequestMetrics } from './http/request-metrics.ts';
+import { sendAnswer, sendStatus } from './http/send-body.ts';
+import { sendLog } from './http/send-log.ts';
+import { sendWatch } from './http/send-watch.ts';
+import type { ServerPages } from './http/server-pages.ts';
 import type { OpenWatches } from './open-watches.ts';
-import { StatusError, type Status } from './status-error.ts';
-import { parseAccept, plainRendering } from './table.ts';
-import type { ServerWatchEvent } from './watch.ts';
+import { StatusError } from './status-error.ts';
+import { plainRendering } from './table.ts';
 
-/** As the real server: the largest object etcd takes, with room for encoding. */
-export const BODY_BYTES_MAX = 3 * 1024 * 1024;
-/** What may wait in memory for one slow watcher, beyond the initial state; then it must list again. */
-const WATCH_BACKLOG_BYTES_MAX = 16 * 1024 * 1024;
-/** Clients keep idle connections for 90 s; closing first would race with their next request. */
-const KEEP_ALIVE_MS = 120_000;
-const CONNECTIONS_MAX = 10_000;
-/** When the head of a log is sent at the latest, with or without a first line. */
-const LOG_BEGINS_MS = 1_000;
-
+/** As upstream: whoever waits longer than this is told to try again. */
+const REQUEST_TIMEOUT_MS = 60_000;
 const FIELD_MANAGER_DEFAULT = 'unknown';
-const jsonTypes = new Set([
-  'application/json',
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  // JSON is YAML; a body in YAML's own syntax is refused.
-  'application/apply-patch+yaml',
-]);
+/** A client's own request id is echoed up to this length. */
+const AUDIT_ID_LENGTH_MAX = 64;
+const plainForm = makeJsonForm(plainRendering);
+
+/** A request to leave HTTP/1.1 on its connection: exec, attach, port-forward. */
+export interface UpgradeRequest {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  /** What the client sent after its head. */
+  readonly head: Buffer;
+  readonly path: string;
+  /** `command` and its like may be given many times. */
+  readonly query: URLSearchParams;
+  /** Authenticated, and allowed to ask for this path. */
+  readonly user: UserInfo;
+}
 
 export interface HttpListenerOptions {
   readonly handler: ApiHandler;
   readonly watches: OpenWatches;
   /** Says who sends a request and whether that user may. */
   readonly gate: AccessGate;
+  readonly codec: BodyCodec;
+  readonly pages: ServerPages;
+  readonly metrics: RequestMetrics;
+  readonly inFlight: InFlight;
+  readonly bodies: BodyReader;
+  readonly clock: Clock;
   readonly logger: Logger;
+  /** Takes the connection over. A StatusError before its first byte is the answer. */
+  readonly upgrade?: ((upgrade: UpgradeRequest) => Promise<void>) | undefined;
 }
 
-/** Makes `server` answer API requests. The caller listens and closes. */
-export function serveApi(server: Server, options: HttpListenerOptions): void {
-  server.keepAliveTimeout = KEEP_ALIVE_MS;
-  server.maxConnections = CONNECTIONS_MAX;
-  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+/** One request on its way through the chain. */
+interface Call {
+  readonly request: HttpRequest;
+  readonly response: HttpResponse;
+  readonly method: string;
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+  readonly kind: RequestClass;
+}
+
+export type HttpService = Pick<HttpListener, 'onRequest' | 'onUpgrade'>;
+
+/** The two events of a server; the caller listens, binds them and closes. */
+export class HttpListener {
+  private readonly options: HttpListenerOptions;
+
+  constructor(options: HttpListenerOptions) {
+    this.options = options;
+  }
+
+  onRequest(request: HttpRequest, response: HttpResponse): void {
+    const { clock, logger, metrics } = this.options;
+    const startedMs = clock.now();
+    const { path, query } = splitUrl(request.url ?? '/');
+    const method = request.method ?? 'GET';
+    const call: Call = {
+      request,
+      response,
+      method,
+      path,
+      query,
+      kind: classifyRequest(method, path, query),
+    };
     response.on('error', () => response.destroy());
-    serve(request, response, options).catch((error: unknown) => {
+    response.on('close', () => metrics.observe(call, response.statusCode, clock.now() - startedMs));
+    let form = plainForm;
+    const cancelTimeout =
+      call.kind === 'longRunning'
+        ? undefined
+        : clock.after(REQUEST_TIMEOUT_MS, () => {
+            sendStatus(response, StatusError.requestTimeout().status, form);
+          });
+    this.serve(call, (negotiated) => (form = negotiated))
+      .catch((error: unknown) => {
+        const status = toStatus(error);
+        if (status.code === 500)
+          logger.error('failed to answer an API request', {
+            method,
+            path,
+            error: error instanceof Error ? error.stack : String(error),
+          });
+        // A stream that has begun can only be cut; an answer that was sent stands.
+        if (response.headersSent && !response.writableEnded) response.destroy();
+        else sendStatus(response, status, form);
+      })
+      .finally(() => cancelTimeout?.());
+  }
+
+  onUpgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
+    socket.on('error', () => socket.destroy());
+    this.upgrade(request, socket, head).catch((error: unknown) => {
+      if (socket.destroyed) return;
       const status = toStatus(error);
-      if (status.code === 500)
-        options.logger.error('failed to answer an API request', {
-          method: request.method,
-          path: request.url?.split('?')[0],
-          error: error instanceof Error ? error.stack : String(error),
-        });
-      sendJson(response, status.code, status);
+      const { bytes } = plainForm.encode(status, undefined);
+      socket.end(
+        `HTTP/1.1 ${status.code} ${status.reason ?? ''}\r\nContent-Type: application/json\r\n` +
+          `Content-Length: ${bytes.length}\r\nConnection: close\r\n\r\n${bytes.toString()}`,
+      );
     });
-  });
-}
+  }
 
-async function serve(
-  request: IncomingMessage,
-  response: ServerResponse,
-  options: HttpListenerOptions,
-): Promise<void> {
-  response.setHeader('Audit-Id', randomUUID());
-  response.setHeader('Cache-Control', 'no-cache, private');
-  const { path, query } = splitUrl(request.url ?? '/');
-  const user = await options.gate.admit(request, path, query);
-  const answer = options.handler.handle(await readRequest(request, path, query, user));
-  switch (answer.type) {
-    case 'text':
-      response.writeHead(answer.code, { 'Content-Type': 'text/plain; charset=utf-8' });
-      response.end(answer.body);
+  private async serve(call: Call, onForm: (form: AnswerForm) => void): Promise<void> {
+    const { request, response, path, query, kind } = call;
+    const { gate, inFlight } = this.options;
+    response.setHeader('Audit-Id', auditIdOf(request));
+    response.setHeader('Cache-Control', 'no-cache, private');
+    const user = await gate.admit(request, path, query);
+    inFlight.enter(kind, user);
+    response.on('close', () => inFlight.leave(kind));
+    // The client may be gone since; then nobody would give the place back.
+    if (isClosed(response)) {
+      inFlight.leave(kind);
       return;
-    case 'watch':
-      sendWatch(answer, response, options.watches);
+    }
+    await this.answer(call, user, onForm);
+  }
+
+  private async answer(
+    call: Call,
+    user: UserInfo,
+    onForm: (form: AnswerForm) => void,
+  ): Promise<void> {
+    const { request, response, method, path, query } = call;
+    const { handler, codec, pages, bodies } = this.options;
+    const { headers } = request;
+    const page = method === 'GET' ? pages.find(path, query) : undefined;
+    if (page) {
+      const { code, contentType, text } = page;
+      const encoded = { bytes: Buffer.from(text), contentType };
+      await sendAnswer(response, code, encoded, { acceptEncoding: headers['accept-encoding'] });
       return;
-    case 'log':
-      await sendLog(answer, response);
-      return;
-    default: {
-      const refusal = await refusalOf(answer.durable);
-      if (refusal) sendJson(response, refusal.code, refusal);
-      else sendJson(response, answer.code, answer.body, answer.contentType);
+    }
+    const form = codec.negotiate({ accept: headers.accept, path, query });
+    onForm(form);
+    const contentType = mediaTypeOf(headers['content-type']);
+    const answer = await handler.handle({
+      method,
+      path,
+      query,
+      body: codec.decode(await bodies.read(request), contentType),
+      contentType,
+      user,
+      defaultFieldManager: managerOf(headers['user-agent']),
+      rendering: form.rendering,
+      mustBeDurable: true,
+      wantsAggregatedDiscovery: wantsAggregated(path, headers.accept),
+    });
+    await this.send(call, answer, form);
+  }
+
+  private async send(call: Call, answer: ApiResponse, form: AnswerForm): Promise<void> {
+    const { request, response } = call;
+    const acceptEncoding = request.headers['accept-encoding'];
+    switch (answer.type) {
+      case 'text': {
+        const contentType = 'text/plain; charset=utf-8';
+        const encoded = { bytes: Buffer.from(answer.body), contentType };
+        return sendAnswer(response, answer.code, encoded, { acceptEncoding });
+      }
+      case 'watch':
+        return sendWatch(answer, response, { watches: this.options.watches, form });
+      case 'log':
+        return sendLog(answer, response);
+      default: {
+        try {
+          await answer.durable;
+        } catch (error) {
+          return sendStatus(response, toCommitFailure(error), form);
+        }
+        const { code, body, contentType, warnings = [] } = answer;
+        const encoded = form.encode(body, contentType);
+        return sendAnswer(response, code, encoded, { acceptEncoding, warnings });
+      }
     }
   }
-}
 
-async function refusalOf(durable: Promise<void> | undefined): Promise<Status | undefined> {
-  try {
-    await durable;
-    return undefined;
-  } catch (error) {
-    return toCommitFailure(error);
+  private async upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { gate, upgrade } = this.options;
+    const url = request.url ?? '/';
+    const { path, query } = splitUrl(url);
+    const user = await gate.admit(request, path, query);
+    if (!upgrade)
+      throw StatusError.badRequest('this server does not upgrade connections at this path');
+    const mark = url.indexOf('?');
+    const parameters = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
+    await upgrade({ request, socket, head, path, query: parameters, user });
   }
 }
 
-async function readRequest(
-  request: IncomingMessage,
-  path: string,
-  query: Record<string, string>,
-  user: UserInfo,
-): Promise<ApiRequest> {
-  const { accept } = request.headers;
-  const isDiscovery = path === '/api' || path === '/apis';
-  const isObjects = path.startsWith('/api/') || path.startsWith('/apis/');
-  const rendering = isObjects ? parseAccept(accept, query['includeObject']) : plainRendering;
-  if (!rendering) throw StatusError.notAcceptable('application/json');
-  const contentType = (request.headers['content-type'] ?? '').split(';')[0]?.trim() ?? '';
-  return {
-    method: request.method ?? 'GET',
-    path,
-    query,
-    body: parseBody(await readBody(request), contentType),
-    contentType: contentType.toLowerCase(),
-    user,
-    defaultFieldManager: managerOf(request.headers['user-agent']),
-    rendering,
-    mustBeDurable: true,
-    wantsAggregatedDiscovery:
-      isDiscovery && /g=apidiscovery\.k8s\.io;v=v2(;|,|$)/.test(accept ?? ''),
-  };
+function auditIdOf({ headers }: HttpRequest): string {
+  const given = headers['audit-id'];
+  return typeof given === 'string' && given.length <= AUDIT_ID_LENGTH_MAX && given !== ''
+    ? given
+    : randomUUID();
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > BODY_BYTES_MAX)
-    throw StatusError.tooLarge(BODY_BYTES_MAX);
-  const chunks: Buffer[] = [];
-  let bytes = 0;
-  try {
-    for await (const chunk of request as AsyncIterable<Buffer>) {
-      bytes += chunk.length;
-      if (bytes > BODY_BYTES_MAX) throw StatusError.tooLarge(BODY_BYTES_MAX);
-      chunks.push(chunk);
-    }
-  } catch (error) {
-    if (error instanceof StatusError) throw error;
-    throw StatusError.badRequest('the request ended before its body was complete');
-  }
-  return chunks.length === 1 && chunks[0] ? chunks[0] : Buffer.concat(chunks);
-}
+/** `Application/JSON; charset=utf-8` is `application/json`. */
+const mediaTypeOf = (contentType: string | undefined): string =>
+  (contentType ?? '').split(';')[0]?.trim().toLowerCase() ?? '';
 
-function parseBody(bytes: Buffer, contentType: string): unknown {
-  if (bytes.length === 0) return undefined;
-  if (contentType !== '' && !jsonTypes.has(contentType.toLowerCase()))
-    throw StatusError.unsupportedMediaType(['application/json']);
-  let body: unknown;
-  try {
-    body = JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    throw StatusError.badRequest(`the body is not valid JSON: ${(error as Error).message}`);
-  }
-  checkDepth(body);
-  return body;
-}
+const wantsAggregated = (path: string, accept: string | undefined): boolean =>
+  (path === '/api' || path === '/apis') && /g=apidiscovery\.k8s\.io;v=v2(;|,|$)/.test(accept ?? '');
 
 /** The name of the program, as `kubectl` of `kubectl/v1.32.4 (linux/amd64) ...`. */
 const managerOf = (userAgent: string | undefined): string =>
   userAgent?.split('/')[0]?.trim() || FIELD_MANAGER_DEFAULT;
 
+/** Of a parameter that is given more than once the last value counts. */
 function splitUrl(url: string): { path: string; query: Record<string, string> } {
   const mark = url.indexOf('?');
   const query: Record<string, string> = {};
@@ -171,96 +246,4 @@ function splitUrl(url: string): { path: string; query: Record<string, string> } 
   for (const [key, value] of new URLSearchParams(url.slice(mark + 1)))
     if (key !== '__proto__') query[key] = value;
   return { path: url.slice(0, mark), query };
-}
-
-function sendJson(
-  response: ServerResponse,
-  code: number,
-  body: unknown,
-  contentType = 'application/json',
-): void {
-  if (response.headersSent || response.destroyed) {
-    response.destroy();
-    return;
-  }
-  const bytes = Buffer.from(`${JSON.stringify(body)}\n`);
-  const headers: Record<string, string | number> = {
-    'Content-Type': contentType,
-    'Content-Length': bytes.length,
-  };
-  // What is left of a refused body is not worth reading.
-  if (code === 413) headers['Connection'] = 'close';
-  if (code === 401) headers['WWW-Authenticate'] = 'Bearer';
-  const details = (body as { details?: { retryAfterSeconds?: number } } | null)?.details;
-  if (code >= 400 && details?.retryAfterSeconds) headers['Retry-After'] = details.retryAfterSeconds;
-  response.writeHead(code, headers);
-  response.end(bytes);
-}
-
-/** The JSON of objects that watches deliver, so that a change is serialized once for all watchers. */
-const serialized = new WeakMap<object, string>();
-
-function toLine({ type, object }: ServerWatchEvent): string {
-  let json = serialized.get(object as object);
-  if (json === undefined) {
-    json = JSON.stringify(object);
-    if (Object.isFrozen(object)) serialized.set(object as object, json);
-  }
-  return `{"type":"${type}","object":${json}}\n`;
-}
-
-function sendWatch(
-  answer: ApiResponse & { type: 'watch' },
-  response: ServerResponse,
-  watches: OpenWatches,
-): void {
-  response.setHeader('Content-Type', 'application/json');
-  let isInitial = true;
-  let initialBytes = 0;
-  const end = (() => {
-    try {
-      return watches.add({
-        open: answer.open,
-        timeoutSeconds: answer.timeoutSeconds,
-        signal: undefined,
-        onEvent(event) {
-          const line = toLine(event);
-          if (isInitial) initialBytes += line.length;
-          response.write(line);
-          if (response.writableLength > initialBytes + WATCH_BACKLOG_BYTES_MAX) response.destroy();
-        },
-        onEnd: () => response.end(),
-      });
-    } catch (error) {
-      // As upstream: a version that is gone is told inside a stream that did start.
-      if (!(error instanceof StatusError) || error.status.code !== 410) throw error;
-      response.end(toLine({ type: 'ERROR', object: error.status }));
-      return undefined;
-    }
-  })();
-  isInitial = false;
-  if (!end) return;
-  response.flushHeaders();
-  response.on('close', end);
-}
-
-async function sendLog(
-  answer: ApiResponse & { type: 'log' },
-  response: ServerResponse,
-): Promise<void> {
-  const reader = new AbortController();
-  response.on('close', () => reader.abort());
-  response.setHeader('Content-Type', 'text/plain');
-  // A refusal comes before the first bytes. A container that has nothing to say may take hours for
-  // those, and clients give up an answer that does not begin.
-  const timer = setTimeout(() => response.flushHeaders(), LOG_BEGINS_MS);
-  try {
-    for await (const chunk of answer.open(reader.signal)) {
-      if (response.destroyed) return;
-      if (!response.write(chunk)) await drained(response);
-    }
-  } finally {
-    clearTimeout(timer);
-  }
-  response.end();
 }

@@ -3,19 +3,22 @@
  * data directory.
  */
 import { randomUUID } from 'node:crypto';
-import { chmod, rm } from 'node:fs/promises';
-import { createServer, type Server } from 'node:http';
-import { createServer as createTlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
 import type { KindDefinition } from '../apis/meta/kind-definition.ts';
 import type { KubeTransport } from '../kube/transport.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { Random } from '../std/random.ts';
 import { ApiHandler } from './api-handler.ts';
-import { makeTokenGate, openGate } from './auth/access-gate.ts';
+import { makeTokenGate, openGate, type AccessGate } from './auth/access-gate.ts';
+import { jsonCodec } from './codec/json-codec.ts';
 import { GarbageCollector } from './garbage-collector.ts';
-import { serveApi } from './http-listener.ts';
+import { HttpListener, type UpgradeRequest } from './http-listener.ts';
+import { InFlight } from './http/in-flight.ts';
+import { openSocketServer, openTlsServer, type OpenServer } from './http/open-servers.ts';
+import { BodyReader } from './http/read-body.ts';
+import { RequestMetrics } from './http/request-metrics.ts';
+import { ServerPages } from './http/server-pages.ts';
+import { makeGauges } from './http/server-gauges.ts';
 import { makeInProcessTransport } from './in-process-transport.ts';
 import { KindRegistry } from './kind-registry.ts';
 import { createInitialNamespaces, NamespaceLifecycle } from './namespace-lifecycle.ts';
@@ -48,6 +51,8 @@ export interface ApiServerOptions {
   readonly socketPath?: string;
   /** Reads container logs for `pods/log`; without it that path answers 500. */
   readonly readPodLog?: PodLogReader;
+  /** Takes over connections that ask for an upgrade (exec, attach, port-forward). */
+  readonly upgrade?: (upgrade: UpgradeRequest) => Promise<void>;
 }
 
 export interface ApiServer {
@@ -82,41 +87,48 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const background = { store, registry, deleter, clock, logger };
   const collector = new GarbageCollector(background);
   const namespaces = new NamespaceLifecycle(background);
-  const servers: Server[] = [];
+  const inFlight = new InFlight();
+  const metrics = new RequestMetrics(registry);
+  const pages = new ServerPages({
+    live: [{ name: 'ping', check: () => undefined }],
+    ready: [{ name: 'store', check: () => store.problem }],
+    printMetrics: () => metrics.print(makeGauges({ store, watches, inFlight })),
+  });
+  const bodies = new BodyReader();
+  const listenerFor = (gate: AccessGate): HttpListener =>
+    new HttpListener({
+      handler,
+      watches,
+      gate,
+      codec: jsonCodec,
+      pages,
+      metrics,
+      inFlight,
+      bodies,
+      clock,
+      logger,
+      upgrade: options.upgrade,
+    });
+  const servers: OpenServer[] = [];
   const close = async (): Promise<void> => {
     watches.closeAll();
     collector.stop();
     namespaces.stop();
-    await Promise.all(servers.map(closeServer));
+    await Promise.all(servers.map((server) => server.close()));
     await store.close();
   };
 
   try {
     await createInitialNamespaces(writer, registry, store);
-    const listener = { handler, watches, logger };
     if (options.tls && token) {
       const { cert, key, host, port } = options.tls;
-      const server = createTlsServer({
-        cert,
-        key,
-        minVersion: 'TLSv1.2',
-        ALPNProtocols: ['http/1.1'],
-      });
-      serveApi(server, { ...listener, gate: makeTokenGate(token) });
-      await listen(server, { host, port });
+      const service = listenerFor(makeTokenGate(token));
+      const server = await openTlsServer(service, { host, port, secure: { cert, key } });
       servers.push(server);
-      const bound = server.address() as AddressInfo;
-      address = `${host.includes(':') ? `[${host}]` : host}:${bound.port}`;
+      address = `${host.includes(':') ? `[${host}]` : host}:${server.port}`;
     }
-    if (options.socketPath !== undefined) {
-      // A socket that a killed server left behind; a live one holds the store's lock already.
-      await rm(options.socketPath, { force: true });
-      const server = createServer();
-      serveApi(server, { ...listener, gate: openGate });
-      await listen(server, { path: options.socketPath });
-      servers.push(server);
-      await chmod(options.socketPath, 0o600);
-    }
+    if (options.socketPath !== undefined)
+      servers.push(await openSocketServer(listenerFor(openGate), options.socketPath));
   } catch (error) {
     await close();
     throw error;
@@ -129,31 +141,4 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       : { url: `https://${address}`, port: Number(address.slice(address.lastIndexOf(':') + 1)) }),
     close,
   };
-}
-
-function listen(
-  server: Server,
-  where: { host: string; port: number } | { path: string },
-): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(where, () => {
-      server.off('error', reject);
-      resolve();
-    });
-  });
-}
-
-/** Gives answers on their way a moment, then cuts: clients retry, and a restart must not wait for them. */
-const CLOSE_GRACE_MS = 1_000;
-
-function closeServer(server: Server): Promise<void> {
-  return new Promise((resolve) => {
-    const timer = setTimeout(() => server.closeAllConnections(), CLOSE_GRACE_MS);
-    server.close(() => {
-      clearTimeout(timer);
-      resolve();
-    });
-    server.closeIdleConnections();
-  });
 }

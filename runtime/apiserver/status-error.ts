@@ -184,6 +184,25 @@ export class StatusError extends Error {
     });
   }
 
+  /** `retryAfterSeconds` becomes the header that clients wait by. */
+  static tooManyRequests(message: string, retryAfterSeconds: number): StatusError {
+    return new StatusError({
+      code: 429,
+      reason: 'TooManyRequests',
+      message,
+      details: { retryAfterSeconds },
+    });
+  }
+
+  static requestTimeout(): StatusError {
+    return new StatusError({
+      code: 504,
+      reason: 'Timeout',
+      message: 'Timeout: request did not complete within the allotted timeout',
+      details: {},
+    });
+  }
+
   static internal(message: string): StatusError {
     return new StatusError({
       code: 500,

@@ -64,6 +64,7 @@ export class CommitQueue {
   private cancelTimer: CancelTimer | undefined;
   private isStartScheduled = false;
   private failures = 0;
+  private lastFailure: string | undefined;
 
   constructor(options: CommitQueueOptions) {
     this.options = options;
@@ -72,6 +73,11 @@ export class CommitQueue {
   /** Writes that the disk does not have yet. */
   get size(): number {
     return this.next.writes.size + (this.inFlight?.writes.size ?? 0);
+  }
+
+  /** Why the last commit failed; undefined after one that did not. */
+  get problem(): string | undefined {
+    return this.lastFailure;
   }
 
   /** @returns for `sync` a promise that settles with the commit; undefined for `behind`. */
@@ -150,6 +156,7 @@ export class CommitQueue {
   private succeed(batch: Batch): void {
     this.inFlight = undefined;
     this.failures = 0;
+    this.lastFailure = undefined;
     batch.resolve();
     this.goOn();
   }
@@ -163,6 +170,7 @@ export class CommitQueue {
     this.inFlight = undefined;
     this.next = new Batch();
     this.failures++;
+    this.lastFailure = error.message;
     this.options.logger.error('failed to commit to the store', {
       error: error.message,
       writes: batch.writes.size + later.writes.size,

@@ -82,6 +82,17 @@ export class ObjectStore implements Store {
     return this.latest;
   }
 
+  get problem(): string | undefined {
+    return this.queue.problem;
+  }
+
+  count(resource: string): number {
+    let count = 0;
+    for (const objects of this.shelves.get(resource)?.namespaces.values() ?? [])
+      count += objects.size;
+    return count;
+  }
+
   oldestResourceVersion(resource: string): number {
     return this.shelf(resource).oldest;
   }

@@ -34,6 +34,10 @@ export interface StoreWrite {
 export interface Store {
   /** The latest resourceVersion handed out. */
   readonly resourceVersion: number;
+  /** Why writes do not reach the disk at present; undefined while they do. */
+  readonly problem: string | undefined;
+  /** How many objects of a resource there are. */
+  count(resource: string): number;
   /** The oldest resourceVersion from which `listChanges` of this resource can resume. */
   oldestResourceVersion(resource: string): number;
   get(resource: string, namespace: string, name: string): KubeObject | undefined;

@@ -1,0 +1,43 @@
+/**
+ * The seam between bytes and values: what the listener asks to read a request's body and to write
+ * its answer. Media types, framing and rendering are decided behind it; sockets are not.
+ */
+import type { Rendering } from '../table.ts';
+import type { ServerWatchEvent } from '../watch.ts';
+
+/** What decides about the form of an answer. */
+export interface FormRequest {
+  readonly accept: string | undefined;
+  /** Without query. */
+  readonly path: string;
+  readonly query: Readonly<Record<string, string>>;
+}
+
+export interface EncodedBody {
+  readonly bytes: Buffer;
+  readonly contentType: string;
+}
+
+/** The form that one request's answer takes. */
+export interface AnswerForm {
+  readonly rendering: Rendering;
+  /** A whole answer. `contentType` overrides the JSON type of answers that have one of their own. */
+  encode(body: unknown, contentType: string | undefined): EncodedBody;
+  /** Content type of a watch. */
+  readonly watchType: string;
+  /**
+   * One event of a watch, framed. Frozen objects are encoded once for all watches of one form, so
+   * that a change costs each further watcher a copy.
+   */
+  encodeEvent(event: ServerWatchEvent): string | Buffer;
+}
+
+export interface BodyCodec {
+  /**
+   * The value in a request's body; undefined for an empty one. `contentType` is in lower case and
+   * without parameters. @throws {StatusError} 400 for bytes that cannot be read, 415 for a type.
+   */
+  decode(bytes: Buffer, contentType: string): unknown;
+  /** @throws {StatusError} 406 when nothing that the client accepts can be made. */
+  negotiate(request: FormRequest): AnswerForm;
+}

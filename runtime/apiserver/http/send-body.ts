@@ -1,0 +1,67 @@
+/** Writes whole answers: headers, compression, length. */
+import { promisify } from 'node:util';
+import { constants, gzip } from 'node:zlib';
+import type { AnswerForm, EncodedBody } from '../codec/body-codec.ts';
+import type { Status } from '../status-error.ts';
+import { isClosed, type HttpResponse } from './http-streams.ts';
+
+/** As upstream: below this, compressing takes longer than sending. */
+const GZIP_BYTES_MIN = 128 * 1024;
+/** As upstream: a warning is a sentence, and all of them together fit into a header. */
+const WARNING_LENGTH_MAX = 256;
+const WARNINGS_MAX = 16;
+
+const compress = promisify(gzip);
+
+/** Sends an answer unless one was sent or nobody waits for it. */
+export async function sendAnswer(
+  response: HttpResponse,
+  code: number,
+  encoded: EncodedBody,
+  options: { readonly acceptEncoding: string | undefined; readonly warnings?: readonly string[] },
+): Promise<void> {
+  const { contentType } = encoded;
+  let { bytes } = encoded;
+  if (response.headersSent || isClosed(response)) return;
+  if (options.warnings?.length) response.setHeader('Warning', formatWarnings(options.warnings));
+  if (bytes.length > GZIP_BYTES_MIN && acceptsGzip(options.acceptEncoding)) {
+    bytes = await compress(bytes, { level: constants.Z_BEST_SPEED });
+    if (response.headersSent || isClosed(response)) return;
+    response.setHeader('Content-Encoding', 'gzip');
+    response.setHeader('Vary', 'Accept-Encoding');
+  }
+  response.writeHead(code, { 'Content-Type': contentType, 'Content-Length': bytes.length });
+  response.end(bytes);
+}
+
+/** Sends a refusal in the form that the client asked for. */
+export function sendStatus(response: HttpResponse, status: Status, form: AnswerForm): void {
+  if (response.headersSent || isClosed(response)) return;
+  const { bytes, contentType } = form.encode(status, undefined);
+  const headers: Record<string, string | number> = {
+    'Content-Type': contentType,
+    'Content-Length': bytes.length,
+  };
+  const { code, details } = status;
+  // What is left of a refused or late body is not worth reading. HTTP/2 has no such header.
+  if ((code === 413 || code === 504) && response.stream === undefined)
+    headers['Connection'] = 'close';
+  if (code === 401) headers['WWW-Authenticate'] = 'Bearer';
+  if (details?.retryAfterSeconds) headers['Retry-After'] = details.retryAfterSeconds;
+  response.writeHead(code, headers);
+  response.end(bytes);
+}
+
+/** `gzip;q=0` refuses it. */
+const acceptsGzip = (acceptEncoding = ''): boolean =>
+  acceptEncoding
+    .split(',')
+    .some((part) => /^\s*(?:x-)?gzip\s*(?:;|$)/i.test(part) && !/;\s*q=0(?:\.0*)?\s*$/.test(part));
+
+/** RFC 7234 warning values of code 299, as client-go prints them to the user. */
+export const formatWarnings = (warnings: readonly string[]): string[] =>
+  [...new Set(warnings)].slice(0, WARNINGS_MAX).map((text) => {
+    // A header takes Latin-1 without controls; the client would show nothing of a broken one.
+    const plain = text.slice(0, WARNING_LENGTH_MAX).replaceAll(/[^\x20-\x7e]/g, ' ');
+    return `299 - "${plain.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
+  });

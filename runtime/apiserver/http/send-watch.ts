@@ -1,0 +1,135 @@
+/**
+ * Sends a watch as its reader takes it. What waits for a slow reader is a queue of references to
+ * stored objects, shared by all watches; text is made when the socket takes more. The events of one
+ * tick leave together, one write per watcher.
+ */
+import type { ApiResponse } from '../api-handler.ts';
+import type { AnswerForm } from '../codec/body-codec.ts';
+import type { OpenWatches } from '../open-watches.ts';
+import { StatusError } from '../status-error.ts';
+import type { ServerWatchEvent } from '../watch.ts';
+import { isClosed, type HttpResponse } from './http-streams.ts';
+
+/** Changes that may wait for one reader beyond the initial state; then it must watch again. */
+const BACKLOG_EVENTS_MAX = 10_000;
+/** Text made for one reader at a time. */
+const WRITE_BYTES = 64 * 1024;
+
+export function sendWatch(
+  answer: ApiResponse & { type: 'watch' },
+  response: HttpResponse,
+  options: { readonly watches: OpenWatches; readonly form: AnswerForm },
+): void {
+  const { watches, form } = options;
+  response.setHeader('Content-Type', form.watchType);
+  const queue = new WatchQueue(response, form);
+  let end: () => void;
+  try {
+    end = watches.add({
+      open: answer.open,
+      timeoutSeconds: answer.timeoutSeconds,
+      signal: undefined,
+      onEvent: (event) => queue.add(event),
+      onEnd: () => queue.end(),
+    });
+  } catch (error) {
+    // As upstream: a version that is gone is told inside a stream that did start.
+    if (!(error instanceof StatusError) || error.status.code !== 410) throw error;
+    queue.add({ type: 'ERROR', object: error.status });
+    queue.end();
+    return;
+  }
+  queue.endInitial();
+  response.flushHeaders();
+  response.on('close', end);
+}
+
+class WatchQueue {
+  private readonly response: HttpResponse;
+  private readonly form: AnswerForm;
+  private events: ServerWatchEvent[] = [];
+  private sent = 0;
+  private initialCount = 0;
+  private isInitial = true;
+  private isOver = false;
+  private isScheduled = false;
+  private isFull = false;
+
+  constructor(response: HttpResponse, form: AnswerForm) {
+    this.response = response;
+    this.form = form;
+    response.on('drain', () => {
+      this.isFull = false;
+      this.flush();
+    });
+  }
+
+  add(event: ServerWatchEvent): void {
+    if (this.isOver) return;
+    this.events.push(event);
+    if (this.isInitial) this.initialCount++;
+    else if (this.events.length - this.sent > this.initialCount + BACKLOG_EVENTS_MAX) {
+      this.drop();
+      return;
+    }
+    this.schedule();
+  }
+
+  endInitial(): void {
+    this.isInitial = false;
+  }
+
+  /** What waits is still sent. */
+  end(): void {
+    this.isOver = true;
+    this.schedule();
+  }
+
+  /** After the tick, so that a burst of changes is one write. */
+  private schedule(): void {
+    if (this.isScheduled || this.isFull) return;
+    this.isScheduled = true;
+    setImmediate(() => {
+      this.isScheduled = false;
+      this.flush();
+    });
+  }
+
+  private flush(): void {
+    if (isClosed(this.response)) {
+      this.events = [];
+      return;
+    }
+    while (this.sent < this.events.length && !this.isFull)
+      this.isFull = !this.response.write(this.nextChunk());
+    if (this.sent < this.events.length) return;
+    this.events = [];
+    this.sent = 0;
+    this.initialCount = 0;
+    if (this.isOver) this.response.end();
+  }
+
+  private nextChunk(): string | Buffer {
+    const parts: (string | Buffer)[] = [];
+    let bytes = 0;
+    while (this.sent < this.events.length && bytes < WRITE_BYTES) {
+      const event = this.events[this.sent++];
+      if (!event) break;
+      const part = this.form.encodeEvent(event);
+      bytes += part.length;
+      parts.push(part);
+    }
+    if (parts.length === 1 && parts[0] !== undefined) return parts[0];
+    if (parts.every((part) => typeof part === 'string')) return parts.join('');
+    return Buffer.concat(
+      parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)),
+    );
+  }
+
+  private drop(): void {
+    this.isOver = true;
+    this.events = [];
+    this.sent = 0;
+    this.response.destroy();
+  }
+}
