@@ -1,8 +1,10 @@
 /** Every kind that the local API server knows. */
+import { admissionregistrationDefinitions } from '../apis/admissionregistration/definitions.ts';
 import { appsDefinitions } from '../apis/apps/definitions.ts';
 import { autoscalingDefinitions } from '../apis/autoscaling/definitions.ts';
 import { coordinationDefinitions } from '../apis/coordination/definitions.ts';
 import { coreDefinitions } from '../apis/core/definitions.ts';
+import { discoveryDefinitions } from '../apis/discovery/definitions.ts';
 import { eventingDefinitions } from '../apis/eventing/definitions.ts';
 import { gatewayDefinitions } from '../apis/gateway/definitions.ts';
 import type { KindDefinition } from '../apis/meta/kind-definition.ts';
@@ -24,6 +26,8 @@ export const makeAllDefinitions = (
   ...appsDefinitions,
   ...coordinationDefinitions,
   ...rbacDefinitions,
+  ...admissionregistrationDefinitions,
+  ...discoveryDefinitions,
   ...gatewayDefinitions,
   ...makeServingDefinitions(servingConfig),
   ...networkingDefinitions,

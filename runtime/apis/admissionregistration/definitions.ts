@@ -1,0 +1,287 @@
+/**
+ * Both webhook configurations, with upstream's defaults and rules. The calls themselves are the API
+ * server's (runtime/apiserver/admission).
+ * Source: k8s.io/kubernetes pkg/apis/admissionregistration (v1 defaults, validation).
+ */
+import type { FieldError } from '../meta/field-error.ts';
+import type { KindDefinition } from '../meta/kind-definition.ts';
+import type { Webhook, WebhookConfiguration, WebhookRule } from './types.ts';
+
+const GROUP = 'admissionregistration.k8s.io';
+const TIMEOUT_SECONDS_DEFAULT = 10;
+const TIMEOUT_SECONDS_MAX = 30;
+const MATCH_CONDITIONS_MAX = 64;
+const PORT_DEFAULT = 443;
+const reviewVersions = ['v1', 'v1beta1'];
+
+const makeDefinition = (
+  kind: string,
+  plural: string,
+  isMutating: boolean,
+): KindDefinition<WebhookConfiguration> => ({
+  group: GROUP,
+  version: 'v1',
+  kind,
+  plural,
+  singular: kind.toLowerCase(),
+  categories: ['api-extensions'],
+  namespaced: false,
+  hasStatus: false,
+  columns: [{ name: 'Webhooks', type: 'string', jsonPath: '.webhooks[*].name' }],
+  applyDefaults: (object) =>
+    Array.isArray(object.webhooks)
+      ? { ...object, webhooks: object.webhooks.map((hook) => withDefaults(hook, isMutating)) }
+      : object,
+  validate: (object) => validateConfiguration(object),
+});
+
+export const mutatingWebhookConfigurationKind = makeDefinition(
+  'MutatingWebhookConfiguration',
+  'mutatingwebhookconfigurations',
+  true,
+);
+export const validatingWebhookConfigurationKind = makeDefinition(
+  'ValidatingWebhookConfiguration',
+  'validatingwebhookconfigurations',
+  false,
+);
+
+export const admissionregistrationDefinitions: readonly KindDefinition[] = [
+  mutatingWebhookConfigurationKind,
+  validatingWebhookConfigurationKind,
+] as unknown as readonly KindDefinition[];
+
+function withDefaults(hook: Webhook, isMutating: boolean): Webhook {
+  const service = hook.clientConfig?.service;
+  return {
+    ...hook,
+    clientConfig: service
+      ? { ...hook.clientConfig, service: { ...service, port: service.port ?? PORT_DEFAULT } }
+      : hook.clientConfig,
+    ...(hook.rules
+      ? { rules: hook.rules.map((rule) => ({ ...rule, scope: rule.scope ?? '*' })) }
+      : {}),
+    failurePolicy: hook.failurePolicy ?? 'Fail',
+    matchPolicy: hook.matchPolicy ?? 'Equivalent',
+    namespaceSelector: hook.namespaceSelector ?? {},
+    objectSelector: hook.objectSelector ?? {},
+    timeoutSeconds: hook.timeoutSeconds ?? TIMEOUT_SECONDS_DEFAULT,
+    ...(isMutating ? { reinvocationPolicy: hook.reinvocationPolicy ?? 'Never' } : {}),
+  };
+}
+
+const required = (path: string, text = ''): FieldError => ({
+  message: text === '' ? 'Required value' : `Required value: ${text}`,
+  paths: [path],
+});
+const invalid = (path: string, value: unknown, text: string): FieldError => ({
+  message: `Invalid value: ${JSON.stringify(value) ?? 'null'}: ${text}`,
+  paths: [path],
+});
+const oneOf = (path: string, value: unknown, supported: readonly string[]): FieldError[] =>
+  value === undefined || supported.includes(String(value))
+    ? []
+    : [
+        {
+          message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${supported.map((item) => `"${item}"`).join(', ')}`,
+          paths: [path],
+        },
+      ];
+
+function validateConfiguration({ webhooks = [] }: WebhookConfiguration): FieldError[] {
+  const names = new Set<string>();
+  return webhooks.flatMap((hook, index) => {
+    const path = `webhooks[${index}]`;
+    const isDuplicate = names.has(hook.name);
+    names.add(hook.name);
+    return [
+      ...validateWebhook(hook, path),
+      ...(isDuplicate
+        ? [{ message: `Duplicate value: ${JSON.stringify(hook.name)}`, paths: [`${path}.name`] }]
+        : []),
+    ];
+  });
+}
+
+function validateWebhook(hook: Webhook, path: string): FieldError[] {
+  return [
+    ...validateName(hook.name, `${path}.name`),
+    ...(hook.rules ?? []).flatMap((rule, index) => validateRule(rule, `${path}.rules[${index}]`)),
+    ...oneOf(`${path}.failurePolicy`, hook.failurePolicy, ['Fail', 'Ignore']),
+    ...oneOf(`${path}.matchPolicy`, hook.matchPolicy, ['Equivalent', 'Exact']),
+    ...(hook.sideEffects === undefined
+      ? [required(`${path}.sideEffects`, 'must specify one of None, NoneOnDryRun')]
+      : oneOf(`${path}.sideEffects`, hook.sideEffects, ['None', 'NoneOnDryRun'])),
+    ...(isWithin(hook.timeoutSeconds, 1, TIMEOUT_SECONDS_MAX)
+      ? []
+      : [
+          invalid(
+            `${path}.timeoutSeconds`,
+            hook.timeoutSeconds,
+            'the timeout value must be between 1 and 30 seconds',
+          ),
+        ]),
+    ...oneOf(`${path}.reinvocationPolicy`, hook.reinvocationPolicy, ['IfNeeded', 'Never']),
+    ...validateReviewVersions(hook.admissionReviewVersions, `${path}.admissionReviewVersions`),
+    ...validateClientConfig(hook, `${path}.clientConfig`),
+    ...validateMatchConditions(hook, `${path}.matchConditions`),
+  ];
+}
+
+const labelPattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
+
+function validateName(name: unknown, path: string): FieldError[] {
+  if (typeof name !== 'string' || name === '') return [required(path)];
+  const labels = name.split('.');
+  if (!labels.every((label) => labelPattern.test(label)))
+    return [
+      invalid(
+        path,
+        name,
+        `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`,
+      ),
+    ];
+  return labels.length < 3
+    ? [invalid(path, name, 'should be a domain with at least three segments separated by dots')]
+    : [];
+}
+
+function validateRule(rule: WebhookRule, path: string): FieldError[] {
+  const list = (field: keyof WebhookRule, noun: string): FieldError[] => {
+    const values = rule[field] as string[] | undefined;
+    if (!values || values.length === 0) return [required(`${path}.${field}`)];
+    return values.length > 1 && values.includes('*')
+      ? [invalid(`${path}.${field}`, values, `if '*' is present, must not specify other ${noun}`)]
+      : [];
+  };
+  return [
+    ...list('operations', 'operations'),
+    ...(rule.operations ?? []).flatMap((operation, index) =>
+      oneOf(`${path}.operations[${index}]`, operation, [
+        '*',
+        'CONNECT',
+        'CREATE',
+        'DELETE',
+        'UPDATE',
+      ]),
+    ),
+    ...list('apiGroups', 'API groups'),
+    ...list('apiVersions', 'API versions'),
+    ...(rule.apiVersions ?? []).flatMap((version, index) =>
+      version === '' ? [required(`${path}.apiVersions[${index}]`)] : [],
+    ),
+    ...validateResources(rule.resources ?? [], `${path}.resources`),
+    ...oneOf(`${path}.scope`, rule.scope, ['*', 'Cluster', 'Namespaced']),
+  ];
+}
+
+function validateResources(resources: readonly string[], path: string): FieldError[] {
+  if (resources.length === 0) return [required(path)];
+  const errors = resources.flatMap((resource, index) =>
+    resource === '' ? [required(`${path}[${index}]`)] : [],
+  );
+  if (resources.length > 1 && resources.includes('*/*'))
+    errors.push(invalid(path, resources, `if '*/*' is present, must not specify other resources`));
+  if (resources.includes('*') && resources.some((item) => item !== '*' && !item.includes('/')))
+    errors.push(
+      invalid(
+        path,
+        resources,
+        `if '*' is present, must not specify other resources without subresources`,
+      ),
+    );
+  return errors;
+}
+
+function validateReviewVersions(versions: unknown, path: string): FieldError[] {
+  if (!Array.isArray(versions) || versions.length === 0)
+    return [required(path, `must specify one of ${reviewVersions.join(', ')}`)];
+  const errors = versions.flatMap((version: unknown, index) =>
+    versions.indexOf(version) < index
+      ? [invalid(`${path}[${index}]`, version, 'duplicate version')]
+      : [],
+  );
+  if (!versions.some((version) => reviewVersions.includes(String(version))))
+    errors.push(
+      invalid(path, versions, `must include at least one of ${reviewVersions.join(', ')}`),
+    );
+  return errors;
+}
+
+function validateClientConfig({ clientConfig = {} }: Webhook, path: string): FieldError[] {
+  const { url, service } = clientConfig;
+  if ((url === undefined) === (service === undefined))
+    return [required(path, 'exactly one of url or service is required')];
+  return url === undefined
+    ? validateServiceReference(service, `${path}.service`)
+    : validateUrl(url, `${path}.url`);
+}
+
+function validateUrl(text: string, path: string): FieldError[] {
+  const form = '; desired format: https://host[/path]';
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    return [required(path, `url must be a valid URL${form}`)];
+  }
+  const errors: FieldError[] = [];
+  const scheme = url.protocol.slice(0, -1);
+  if (scheme !== 'https')
+    errors.push(invalid(path, scheme, `'https' is the only allowed URL scheme${form}`));
+  if (url.host === '') errors.push(invalid(path, '', `host must be specified${form}`));
+  if (url.username !== '' || url.password !== '')
+    errors.push(invalid(path, url.username, 'user information is not permitted in the URL'));
+  if (url.hash !== '')
+    errors.push(invalid(path, url.hash.slice(1), 'fragments are not permitted in the URL'));
+  if (url.search !== '')
+    errors.push(
+      invalid(path, url.search.slice(1), 'query parameters are not permitted in the URL'),
+    );
+  return errors;
+}
+
+function validateServiceReference(
+  service: NonNullable<Webhook['clientConfig']['service']> | undefined,
+  path: string,
+): FieldError[] {
+  const { name, namespace, port, path: urlPath } = service ?? {};
+  const errors: FieldError[] = [];
+  if (!name) errors.push(required(`${path}.name`));
+  if (!namespace) errors.push(required(`${path}.namespace`));
+  if (!isWithin(port, 1, 65_535))
+    errors.push(
+      invalid(`${path}.port`, port, 'port is not valid: must be between 1 and 65535, inclusive'),
+    );
+  if (urlPath === undefined || urlPath === '' || urlPath === '/') return errors;
+  if (!urlPath.startsWith('/'))
+    errors.push(invalid(`${path}.path`, urlPath, `must start with a '/'`));
+  const steps = urlPath.slice(1).replace(/\/$/, '').split('/');
+  for (const [index, step] of steps.entries())
+    if (step === '')
+      errors.push(invalid(`${path}.path`, urlPath, `segment[${index}] may not be empty`));
+  return errors;
+}
+
+function validateMatchConditions({ matchConditions = [] }: Webhook, path: string): FieldError[] {
+  const names = new Set<string>();
+  const errors = matchConditions.flatMap(({ name, expression }, index) => {
+    const at = `${path}[${index}]`;
+    const problems: FieldError[] = [];
+    if (!expression?.trim()) problems.push(required(`${at}.expression`));
+    if (!name) problems.push(required(`${at}.name`));
+    else if (names.has(name))
+      problems.push({ message: `Duplicate value: ${JSON.stringify(name)}`, paths: [`${at}.name`] });
+    names.add(name);
+    return problems;
+  });
+  if (matchConditions.length > MATCH_CONDITIONS_MAX)
+    errors.push({
+      message: `Too many: ${matchConditions.length}: must have at most ${MATCH_CONDITIONS_MAX} items`,
+      paths: [path],
+    });
+  return errors;
+}
+
+const isWithin = (value: unknown, low: number, high: number): boolean =>
+  typeof value === 'number' && Number.isInteger(value) && value >= low && value <= high;
