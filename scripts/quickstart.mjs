@@ -103,6 +103,8 @@ for (const name of functions) {
   ok(`sls invoke -f ${name}  ->  ${result.stdout.trim().replace(/\s+/g, ' ').slice(0, 90)}`);
 }
 
+/** What the functions printed so far, by line; what an instance said goes with it, so lines are kept. */
+const seenLines = new Set();
 step('Send CloudEvents and see who receives them');
 const large = sendEvent({ order: 'A-1', total: 120 }, 'total=120');
 const small = sendEvent({ order: 'A-2', total: 20 }, 'total=20');
@@ -247,18 +249,23 @@ function sendEvent(data, extension) {
   return result.stdout.trim();
 }
 
-function logOf(name) {
-  return sls(['logs', '-f', name, '--startTime', '10m']).stdout;
+function hasLine(name, text) {
+  for (const line of sls(['logs', '--startTime', '10m']).stdout.split('\n')) seenLines.add(line);
+  return linesOf(name).some((line) => line.includes(text));
+}
+
+function linesOf(name) {
+  return [...seenLines].filter((line) => line.startsWith(`[${name}] `));
 }
 
 async function expectLog(name, text, what) {
-  if (await until(async () => logOf(name).includes(text))) ok(what);
-  else fail(`${what}: no "${text}" in the log of ${name}:\n${indent(logOf(name))}`);
+  if (await until(async () => hasLine(name, text))) ok(what);
+  else fail(`${what}: no "${text}" in the log of ${name}:\n${indent(linesOf(name).join('\n'))}`);
 }
 
 /** Called after the events that must arrive have: what should not be there would be there by now. */
 async function expectNotInLog(name, text, what) {
-  if (logOf(name).includes(text)) fail(`${what}, but its log has "${text}"`);
+  if (hasLine(name, text)) fail(`${what}, but its log has "${text}"`);
   ok(what);
 }
 
