@@ -49,7 +49,7 @@ export const validatingWebhookConfigurationKind = makeDefinition(
 export const admissionregistrationDefinitions: readonly KindDefinition[] = [
   mutatingWebhookConfigurationKind,
   validatingWebhookConfigurationKind,
-] as unknown as readonly KindDefinition[];
+];
 
 function withDefaults(hook: Webhook, isMutating: boolean): Webhook {
   const service = hook.clientConfig?.service;
@@ -208,8 +208,8 @@ function validateReviewVersions(versions: unknown, path: string): FieldError[] {
   return errors;
 }
 
-function validateClientConfig({ clientConfig = {} }: Webhook, path: string): FieldError[] {
-  const { url, service } = clientConfig;
+function validateClientConfig(hook: Partial<Webhook>, path: string): FieldError[] {
+  const { url, service } = hook.clientConfig ?? {};
   if ((url === undefined) === (service === undefined))
     return [required(path, 'exactly one of url or service is required')];
   return url === undefined
