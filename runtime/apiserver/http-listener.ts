@@ -9,6 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import { toCommitFailure, toStatus, type ApiHandler, type ApiResponse } from './api-handler.ts';
+import type { ApiRequest } from './api-request.ts';
 import type { AccessGate } from './auth/access-gate.ts';
 import type { UserInfo } from './auth/user-info.ts';
 import type { AnswerForm, BodyCodec } from './codec/body-codec.ts';
@@ -24,6 +25,7 @@ import type { ServerPages } from './http/server-pages.ts';
 import type { OpenWatches } from './open-watches.ts';
 import { StatusError } from './status-error.ts';
 import { plainRendering } from './table.ts';
+import { formatWarnings } from './warning-header.ts';
 
 /** As upstream: whoever waits longer than this is told to try again. */
 const REQUEST_TIMEOUT_MS = 60_000;
@@ -166,7 +168,8 @@ export class HttpListener {
     const form = codec.negotiate({ accept: headers.accept, path, query });
     onForm(form);
     const contentType = mediaTypeOf(headers['content-type']);
-    const answer = await handler.handle({
+    const warnings: string[] = [];
+    const asked: ApiRequest = {
       method,
       path,
       query,
@@ -176,8 +179,18 @@ export class HttpListener {
       defaultFieldManager: managerOf(headers['user-agent']),
       rendering: form.rendering,
       mustBeDurable: true,
+      isTrusted: false,
+      parseProblems: [],
+      warnings,
       wantsAggregatedDiscovery: wantsAggregated(path, headers.accept),
-    });
+    };
+    let answer: ApiResponse;
+    try {
+      answer = await handler.handle(asked);
+    } finally {
+      // A refusal carries its warnings too.
+      if (warnings.length > 0) response.setHeader('Warning', formatWarnings(warnings));
+    }
     await this.send(call, answer, form);
   }
 

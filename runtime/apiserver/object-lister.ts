@@ -1,20 +1,29 @@
 /**
- * Lists, whole or in chunks. A chunk after the first reads the present state, not the state of the
- * first chunk; all chunks carry the first one's resourceVersion, so that a watch from there shows
- * whatever changed in between. Source: k8s.io/apiserver pkg/storage (continue tokens).
+ * Lists, whole or in chunks. All chunks of a list show the state of its first one, as long as the
+ * history of changes reaches back to it; then the client may go on with what there is, or begin
+ * again. Source: k8s.io/apiserver pkg/storage (continue tokens, meaning of resourceVersion).
  */
 import type { KubeList, KubeObject } from '../apis/meta/object.ts';
 import { isJsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
+import { parseListOptions, type ListOptions } from './list-options.ts';
 import { StatusError } from './status-error.ts';
 import type { Store } from './store/store.ts';
-import { matchesFilter, type ObjectFilter } from './watch.ts';
+import { matchesFilter, presentObject, type ObjectFilter } from './watch.ts';
 
-interface ContinueToken {
-  /** Of the first chunk. */
-  readonly resourceVersion: number;
+const TOKEN_VERSION = 'meta.k8s.io/v1';
+/** In a token: go on with the latest state, whatever the first chunks showed. */
+const LATEST = -1;
+
+/** Where a chunk ended. */
+interface Position {
   readonly namespace: string;
   readonly name: string;
+}
+
+interface ContinueToken extends Position {
+  /** Of the first chunk, or LATEST. */
+  readonly resourceVersion: number;
 }
 
 export class ObjectLister {
@@ -24,22 +33,21 @@ export class ObjectLister {
     this.store = store;
   }
 
-  /** @throws {StatusError} 400 for bad parameters, 410 for an old token, 504 for a version from the future. */
+  /** @throws {StatusError} 400 and 422 for bad parameters, 410 for a version that is gone, 504 for one from the future. */
   list(
     resource: Resource,
     filter: ObjectFilter,
     query: Readonly<Record<string, string>>,
   ): KubeList {
-    this.checkResourceVersion(query);
-    const limit = parseLimit(query['limit']);
-    const token = parseContinue(query['continue']);
-    if (token && token.resourceVersion < this.store.oldestResourceVersion(resource.storeName))
-      throw StatusError.expired(token.resourceVersion, this.store.resourceVersion);
-    const all = this.store
-      .list(resource.storeName, filter.namespace)
-      .filter((object) => matchesFilter(filter, object) && (!token || isAfter(object, token)));
+    const options = parseListOptions(query);
+    const token = parseContinue(options.continueToken, resource, filter);
+    const resourceVersion = token ? this.versionOf(token) : this.checkResourceVersion(options);
+    const state = this.read(resource, filter, resourceVersion, token);
+    const rest = token ? state.slice(firstAfter(state, token)) : state;
+    const isFiltered = filter.labels.length > 0 || filter.fields.length > 0;
+    const all = isFiltered ? rest.filter((object) => matchesFilter(filter, object)) : rest;
+    const { limit } = options;
     const items = limit === 0 || all.length <= limit ? all : all.slice(0, limit);
-    const resourceVersion = token?.resourceVersion ?? this.store.resourceVersion;
     const last = items.at(-1);
     const left = all.length - items.length;
     return {
@@ -48,67 +56,119 @@ export class ObjectLister {
       metadata: {
         resourceVersion: String(resourceVersion),
         ...(left > 0 && last
-          ? { continue: formatContinue(resourceVersion, last), remainingItemCount: left }
+          ? {
+              continue: formatContinue(resource, resourceVersion, positionOf(last)),
+              // As upstream, which does not count what a selector would leave out.
+              ...(isFiltered ? {} : { remainingItemCount: left }),
+            }
           : {}),
       },
-      items: items.map((object) =>
-        object.apiVersion === resource.apiVersion
-          ? object
-          : { ...object, apiVersion: resource.apiVersion },
-      ),
+      items: items.map((object) => presentObject(resource, object)),
     };
   }
 
-  private checkResourceVersion(query: Readonly<Record<string, string>>): void {
-    const { resourceVersion } = query;
-    if (!resourceVersion || resourceVersion === '0') return;
-    if (!/^\d{1,15}$/.test(resourceVersion))
-      throw StatusError.badRequest(
-        `resourceVersion: Invalid value: ${JSON.stringify(resourceVersion)}`,
-      );
-    const wanted = Number(resourceVersion);
-    if (wanted > this.store.resourceVersion)
-      throw StatusError.resourceVersionTooLarge(wanted, this.store.resourceVersion);
-    // Only the present state can be listed.
-    if (query['resourceVersionMatch'] === 'Exact' && wanted < this.store.resourceVersion)
-      throw StatusError.expired(wanted, this.store.resourceVersion);
+  private read(
+    resource: Resource,
+    { namespace }: ObjectFilter,
+    resourceVersion: number,
+    token: ContinueToken | undefined,
+  ): KubeObject[] {
+    const { storeName } = resource;
+    if (resourceVersion === this.store.resourceVersion)
+      return this.store.list(storeName, namespace);
+    const state = this.store.listAt(storeName, namespace, resourceVersion);
+    if (state) return state;
+    if (!token) throw expiredList('The resourceVersion for the provided list is too old.');
+    throw expiredList(
+      'The provided continue parameter is too old to display a consistent list result. You can start a new list without the continue parameter, or use the continue token in this response to retrieve the remainder of the results. Continuing with the provided token results in an inconsistent list - objects that were created, modified, or deleted between the time the first chunk was returned and now may show up in the list.',
+      formatContinue(resource, LATEST, token),
+    );
+  }
+
+  private versionOf({ resourceVersion }: ContinueToken): number {
+    const latest = this.store.resourceVersion;
+    if (resourceVersion > latest)
+      throw StatusError.resourceVersionTooLarge(resourceVersion, latest);
+    return resourceVersion === LATEST ? latest : resourceVersion;
+  }
+
+  private checkResourceVersion({ resourceVersion = 0, isExact }: ListOptions): number {
+    const latest = this.store.resourceVersion;
+    if (resourceVersion > latest)
+      throw StatusError.resourceVersionTooLarge(resourceVersion, latest);
+    return isExact ? resourceVersion : latest;
   }
 }
 
-const isAfter = ({ metadata }: KubeObject, token: ContinueToken): boolean => {
-  const { namespace = '', name } = metadata;
-  return namespace === token.namespace ? name > token.name : namespace > token.namespace;
-};
+const positionOf = ({ metadata }: KubeObject): Position => ({
+  namespace: metadata.namespace ?? '',
+  name: metadata.name,
+});
 
-function parseLimit(text: string | undefined): number {
-  if (text === undefined || text === '') return 0;
-  if (!/^\d{1,9}$/.test(text))
-    throw StatusError.badRequest(
-      `limit: Invalid value: ${JSON.stringify(text)}: must be a non-negative integer`,
-    );
-  return Number(text);
+/** Index of the first object after a position, by bisection; `state` is in the order of keys. */
+function firstAfter(state: readonly KubeObject[], position: Position): number {
+  const key = keyOf(position);
+  let low = 0;
+  let high = state.length;
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    const object = state[middle];
+    if (object && keyOf(positionOf(object)) > key) high = middle;
+    else low = middle + 1;
+  }
+  return low;
 }
 
-const formatContinue = (resourceVersion: number, { metadata }: KubeObject): string =>
-  Buffer.from(
-    JSON.stringify({ resourceVersion, namespace: metadata.namespace ?? '', name: metadata.name }),
-  ).toString('base64url');
+const keyOf = ({ namespace, name }: Position): string => `${namespace}/${name}`;
 
-function parseContinue(text: string | undefined): ContinueToken | undefined {
-  if (!text) return undefined;
+const expiredList = (message: string, continueToken?: string): StatusError =>
+  new StatusError({
+    code: 410,
+    reason: 'Expired',
+    message,
+    ...(continueToken === undefined ? {} : { metadata: { continue: continueToken } }),
+  });
+
+/** Upstream's token: a client cannot look into it, and debugging people do. */
+function formatContinue(
+  { definition }: Resource,
+  resourceVersion: number,
+  { namespace, name }: Position,
+): string {
+  const start = `${definition.namespaced ? `${namespace}/` : ''}${name}\u0000`;
+  return Buffer.from(JSON.stringify({ v: TOKEN_VERSION, rv: resourceVersion, start })).toString(
+    'base64url',
+  );
+}
+
+function parseContinue(
+  text: string,
+  { definition }: Resource,
+  filter: ObjectFilter,
+): ContinueToken | undefined {
+  if (text === '') return undefined;
+  const { rv, start } = readToken(text);
+  const position = /^(?:([^/]+)\/)?([^/\0]+)\0?$/.exec(start);
+  const namespace = position?.[1] ?? '';
+  const isOfKind = position !== null && (namespace !== '') === definition.namespaced;
+  const isOfList = filter.namespace === undefined || filter.namespace === namespace;
+  if (!isOfKind || !isOfList || !(Number.isSafeInteger(rv) && (rv > 0 || rv === LATEST)))
+    throw invalidToken('it belongs to another list');
+  return { resourceVersion: rv, namespace, name: position[2] ?? '' };
+}
+
+function readToken(text: string): { rv: number; start: string } {
   try {
     const token: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
-    if (isJsonObject(token)) {
-      const { resourceVersion, namespace, name } = token;
-      if (
-        typeof resourceVersion === 'number' &&
-        typeof namespace === 'string' &&
-        typeof name === 'string'
-      )
-        return { resourceVersion, namespace, name };
+    if (isJsonObject(token) && token['v'] === TOKEN_VERSION) {
+      const { rv, start } = token;
+      if (typeof rv === 'number' && typeof start === 'string') return { rv, start };
     }
   } catch {
     // Falls through: whatever it is, it is not one of our tokens.
   }
-  throw StatusError.badRequest('continue key is not valid');
+  throw invalidToken('continue key is not valid');
 }
+
+const invalidToken = (problem: string): StatusError =>
+  StatusError.badRequest(`invalid continue token: ${problem}`);

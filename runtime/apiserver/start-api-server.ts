@@ -3,13 +3,16 @@
  * data directory.
  */
 import { randomUUID } from 'node:crypto';
+import { join } from 'node:path';
 import type { KindDefinition } from '../apis/meta/kind-definition.ts';
+import { KubeClient } from '../kube/client.ts';
 import type { KubeTransport } from '../kube/transport.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { Random } from '../std/random.ts';
 import { ApiHandler } from './api-handler.ts';
-import { makeTokenGate, openGate, type AccessGate } from './auth/access-gate.ts';
+import { AccessControl } from './auth/access-control.ts';
+import { openGate, type AccessGate } from './auth/access-gate.ts';
 import { jsonCodec } from './codec/json-codec.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import { HttpListener, type UpgradeRequest } from './http-listener.ts';
@@ -26,12 +29,19 @@ import { ObjectDeleter } from './object-deleter.ts';
 import { ObjectWriter } from './object-writer.ts';
 import { OpenWatches } from './open-watches.ts';
 import type { PodLogReader } from './pod-log.ts';
+import { openKeyFile } from './store/key-file.ts';
 import { openLmdbJournal } from './store/lmdb-journal.ts';
 import { ObjectStore } from './store/object-store.ts';
+import { makeRecordCipher } from './store/record-cipher.ts';
 
 export interface ApiServerOptions {
   /** Holds the store; created with mode 0700 where it is missing. */
   readonly dataDir: string;
+  /**
+   * Holds the keys that Secrets are encrypted with on disk; see store/key-file.ts. Made with mode
+   * 0600 where it is missing. @default `secrets.key` in `dataDir`
+   */
+  readonly secretsKeyFile?: string;
   /** The kinds to serve. Namespace must be among them. */
   readonly definitions: readonly KindDefinition[];
   readonly clock: Clock;
@@ -44,6 +54,8 @@ export interface ApiServerOptions {
     readonly port: number;
     readonly cert: string;
     readonly key: string;
+    /** Whose certificates name users (CN) and groups (O). Left out: clients are not asked for one. */
+    readonly clientCa?: string;
   };
   /** The bearer token of `system:admin` on the TLS listener. Required with `tls`. */
   readonly token?: string;
@@ -70,7 +82,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const { token } = options;
   if (options.tls && !token) throw new Error('an API server with a TLS listener needs a token');
   const registry = new KindRegistry(options.definitions);
-  const store = new ObjectStore({ journal: openLmdbJournal(options.dataDir), clock, logger });
+  const keyPath = options.secretsKeyFile ?? join(options.dataDir, 'secrets.key');
+  const journal = openLmdbJournal(options.dataDir);
+  const keyFile = openKeyFile(keyPath);
+  const cipher = makeRecordCipher(keyFile.keys, keyPath);
+  const store = new ObjectStore({ journal, clock, logger, cipher });
+  keyFile.save();
   const writer = new ObjectWriter({ store, clock, random, newUid: () => randomUUID() });
   const deleter = new ObjectDeleter({ store, clock });
   const watches = new OpenWatches(clock);
@@ -83,6 +100,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     clock,
     readPodLog: options.readPodLog,
     serverAddress: () => address,
+  });
+  const transport = makeInProcessTransport({ handler, watches });
+  const client = new KubeClient(transport);
+  const access = new AccessControl({
+    store,
+    registry,
+    client,
+    clock,
+    logger,
+    administratorToken: options.token,
   });
   const background = { store, registry, deleter, clock, logger };
   const collector = new GarbageCollector(background);
@@ -112,6 +139,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const servers: OpenServer[] = [];
   const close = async (): Promise<void> => {
     watches.closeAll();
+    access.stop();
     collector.stop();
     namespaces.stop();
     await Promise.all(servers.map((server) => server.close()));
@@ -119,11 +147,17 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   };
 
   try {
+    await store.begin();
     await createInitialNamespaces(writer, registry, store);
+    await access.start();
     if (options.tls && token) {
       const { cert, key, host, port } = options.tls;
-      const service = listenerFor(makeTokenGate(token));
-      const server = await openTlsServer(service, { host, port, secure: { cert, key } });
+      const service = listenerFor(access.tlsGate);
+      const server = await openTlsServer(service, {
+        host,
+        port,
+        secure: { cert, key, ...askForCertificate(options.tls.clientCa) },
+      });
       servers.push(server);
       address = `${host.includes(':') ? `[${host}]` : host}:${server.port}`;
     }
@@ -135,10 +169,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   }
   logger.info('API server is ready', { address, resourceVersion: store.resourceVersion });
   return {
-    transport: makeInProcessTransport({ handler, watches }),
+    transport,
     ...(address === ''
       ? {}
       : { url: `https://${address}`, port: Number(address.slice(address.lastIndexOf(':') + 1)) }),
     close,
   };
 }
+
+/** A client without a certificate is let through: it may have a token. The gate refuses a wrong one. */
+const askForCertificate = (ca: string | undefined): object =>
+  ca === undefined ? {} : { ca, requestCert: true, rejectUnauthorized: false };

@@ -20,7 +20,8 @@ export interface StatusDetails {
 export interface Status {
   readonly kind: 'Status';
   readonly apiVersion: 'v1';
-  readonly metadata: Record<string, never>;
+  /** `continue`: where a list whose state is gone may go on. */
+  readonly metadata: { readonly continue?: string };
   readonly status: 'Success' | 'Failure';
   readonly message?: string;
   readonly reason?: string;
@@ -42,14 +43,20 @@ export const formatGroupResource = ({ group, plural }: GroupResource): string =>
 export class StatusError extends Error {
   readonly status: Status;
 
-  constructor(options: { code: number; reason: string; message: string; details?: StatusDetails }) {
+  constructor(options: {
+    code: number;
+    reason: string;
+    message: string;
+    details?: StatusDetails;
+    metadata?: Status['metadata'];
+  }) {
     super(options.message);
     this.name = 'StatusError';
-    const { code, reason, message, details } = options;
+    const { code, reason, message, details, metadata = {} } = options;
     this.status = {
       kind: 'Status',
       apiVersion: 'v1',
-      metadata: {},
+      metadata,
       status: 'Failure',
       message,
       reason,

@@ -4,15 +4,17 @@
  * Source: k8s.io/apiserver pkg/storage/cacher (semantics of the streaming list).
  */
 import type { KubeObject } from '../apis/meta/object.ts';
-import type { Clock } from '../std/clock.ts';
+import type { CancelTimer, Clock } from '../std/clock.ts';
 import { deepFreeze } from './json-value.ts';
 import { matchesFields, type FieldSelector } from './field-selector.ts';
 import type { Resource } from './kind-registry.ts';
 import { matchesLabels, type LabelSelector } from './label-selector.ts';
 import { StatusError } from './status-error.ts';
-import type { Store, StoreChange } from './store/store.ts';
+import type { Interest, Store, StoreChange } from './store/store.ts';
 
+/** As upstream: about once a minute, and once more shortly before the watch ends. */
 const BOOKMARK_PERIOD_MS = 60_000;
+const LAST_BOOKMARK_BEFORE_END_MS = 2_000;
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
 
 export interface ObjectFilter {
@@ -28,6 +30,8 @@ export interface WatchOptions {
   readonly resourceVersion: number | undefined;
   readonly sendInitialEvents: boolean;
   readonly allowBookmarks: boolean;
+  /** When the watch will end; undefined when that is not known. */
+  readonly timeoutSeconds?: number | undefined;
 }
 
 export interface ServerWatchEvent {
@@ -53,7 +57,6 @@ export function openWatch(
   const { filter, resourceVersion = 0 } = options;
   if (resourceVersion > store.resourceVersion)
     throw StatusError.resourceVersionTooLarge(resourceVersion, store.resourceVersion);
-  const present = makePresenter(resource);
   const startsWithState = resourceVersion === 0 || options.sendInitialEvents;
   const missed = startsWithState ? [] : store.listChanges(resource.storeName, resourceVersion);
   if (!missed)
@@ -61,29 +64,49 @@ export function openWatch(
 
   const deliver = (change: StoreChange): void => {
     const event = filterChange(change, filter);
-    if (event) onEvent({ type: event.type, object: present(event.object) });
+    if (event) onEvent({ type: event.type, object: presentObject(resource, event.object) });
   };
   // A listener hears changes that were accepted before it came and not delivered yet (a watch that
   // opens inside another's event): those are in the state or the history already.
   const start = store.resourceVersion;
-  const stopListening = store.listen(resource.storeName, (change) => {
-    if (change.resourceVersion > start) deliver(change);
-  });
+  const stopListening = store.listen(
+    resource.storeName,
+    (change) => {
+      if (change.resourceVersion > start) deliver(change);
+    },
+    interestOf(filter),
+  );
   const bookmark = (annotations?: Record<string, string>): void =>
     onEvent({ type: 'BOOKMARK', object: makeBookmark(resource, store, annotations) });
 
   if (startsWithState)
     for (const object of store.list(resource.storeName, filter.namespace))
-      if (matchesFilter(filter, object)) onEvent({ type: 'ADDED', object: present(object) });
+      if (matchesFilter(filter, object))
+        onEvent({ type: 'ADDED', object: presentObject(resource, object) });
   for (const change of missed) deliver(change);
   if (options.sendInitialEvents && options.allowBookmarks)
     bookmark({ [INITIAL_EVENTS_END]: 'true' });
-  const cancelBookmarks = options.allowBookmarks
-    ? clock.every(BOOKMARK_PERIOD_MS, () => bookmark())
-    : undefined;
+  const { timeoutSeconds = 0 } = options;
+  const lastBookmarkMs = timeoutSeconds * 1_000 - LAST_BOOKMARK_BEFORE_END_MS;
+  const timers: CancelTimer[] = [];
+  if (options.allowBookmarks) {
+    timers.push(clock.every(BOOKMARK_PERIOD_MS, () => bookmark()));
+    if (lastBookmarkMs > 0) timers.push(clock.after(lastBookmarkMs, () => bookmark()));
+  }
   return () => {
     stopListening();
-    cancelBookmarks?.();
+    for (const cancel of timers) cancel();
+  };
+}
+
+/** What the store may leave out for this watch: the filter itself still decides. */
+function interestOf({ namespace, labels, fields }: ObjectFilter): Interest {
+  const byName = fields.find(({ field, isEqual }) => isEqual && field === 'metadata.name');
+  const byLabel = labels.find(({ operator, values }) => operator === 'in' && values.length === 1);
+  return {
+    namespace,
+    name: byName?.value,
+    label: byLabel && [byLabel.key, byLabel.values[0] ?? ''],
   };
 }
 
@@ -97,16 +120,34 @@ function filterChange(
   if (is) return { type: was ? 'MODIFIED' : 'ADDED', object };
   if (!was) return undefined;
   if (type === 'DELETED') return { type, object };
-  const { resourceVersion = '' } = object.metadata;
-  const left = { ...previous, metadata: { ...previous.metadata, resourceVersion } };
-  return { type: 'DELETED', object: deepFreeze(left) };
+  return { type: 'DELETED', object: leftObject(previous, object) };
 }
 
-function makePresenter(resource: Resource): (object: KubeObject) => KubeObject {
-  return (object) =>
-    object.apiVersion === resource.apiVersion
-      ? object
-      : { ...object, apiVersion: resource.apiVersion };
+/** Made once for all the watches that an object leaves with one change. */
+const leftObjects = new WeakMap<KubeObject, KubeObject>();
+
+function leftObject(previous: KubeObject, object: KubeObject): KubeObject {
+  let left = leftObjects.get(object);
+  if (!left) {
+    const { resourceVersion = '' } = object.metadata;
+    left = deepFreeze({ ...previous, metadata: { ...previous.metadata, resourceVersion } });
+    leftObjects.set(object, left);
+  }
+  return left;
+}
+
+/** Stored objects in other versions than the stored one, made once for all who ask. */
+const presented = new WeakMap<KubeObject, KubeObject>();
+
+/** A stored object in the version that was asked for. */
+export function presentObject(resource: Resource, object: KubeObject): KubeObject {
+  const { apiVersion } = resource;
+  if (object.apiVersion === apiVersion) return object;
+  const known = presented.get(object);
+  if (known?.apiVersion === apiVersion) return known;
+  const made = Object.freeze({ ...object, apiVersion });
+  presented.set(object, made);
+  return made;
 }
 
 function makeBookmark(

@@ -53,18 +53,34 @@ export const encodeJson = (body: unknown, contentType = 'application/json'): Enc
   contentType,
 });
 
-/** The JSON of objects that watches deliver, so that a change is serialized once for all of them. */
-const serialized = new WeakMap<object, string>();
-
 export function encodeJsonEvent({ type, object }: ServerWatchEvent): string {
-  return `{"type":"${type}","object":${stringifyOnce(object as object)}}\n`;
+  return `{"type":"${type}","object":${recentTexts.of(object as object)}}\n`;
 }
 
-function stringifyOnce(object: object): string {
-  let json = serialized.get(object);
-  if (json === undefined) {
-    json = JSON.stringify(object);
-    if (Object.isFrozen(object)) serialized.set(object, json);
-  }
-  return json;
-}
+/** What the texts of recent changes may hold in memory: half of them younger than this. */
+const TEXTS_LENGTH_MAX = 8 * 1024 * 1024;
+
+/**
+ * The JSON of objects that watches deliver, so that a change is serialized once for all of them.
+ * Two generations: the older one is dropped when the younger is full, so that a stored object does
+ * not keep its text for life.
+ */
+const recentTexts = {
+  young: new WeakMap<object, string>(),
+  old: new WeakMap<object, string>(),
+  length: 0,
+  of(object: object): string {
+    const known = this.young.get(object);
+    if (known !== undefined) return known;
+    const text = this.old.get(object) ?? JSON.stringify(object);
+    if (!Object.isFrozen(object)) return text;
+    this.length += text.length;
+    if (this.length > TEXTS_LENGTH_MAX) {
+      this.old = this.young;
+      this.young = new WeakMap();
+      this.length = text.length;
+    }
+    this.young.set(object, text);
+    return text;
+  },
+};

@@ -30,6 +30,10 @@ export interface CommitQueueOptions {
   readonly logger: Logger;
   /** A record that goes with every batch: how far resourceVersions may have been used. */
   readonly stamp: () => readonly [key: string, value: string];
+  /** The stamp of the last batch is on disk. */
+  readonly onStamped: (value: string) => void;
+  /** What a write's record says. */
+  readonly encode: (key: string, object: KubeObject) => string;
   /** Sync writes that will never be on disk. `durable` is the state to return to. */
   readonly onRefused: (writes: readonly { key: string; durable: KubeObject | undefined }[]) => void;
 }
@@ -63,6 +67,7 @@ export class CommitQueue {
   private inFlight: Batch | undefined;
   private cancelTimer: CancelTimer | undefined;
   private isStartScheduled = false;
+  private mustStamp = false;
   private failures = 0;
   private lastFailure: string | undefined;
 
@@ -95,6 +100,14 @@ export class CommitQueue {
     }
     this.startLater(BEHIND_DELAY_MS);
     return undefined;
+  }
+
+  /** A commit of its own for the stamp and whatever waits. Rejects when the disk refuses. */
+  flush(): Promise<void> {
+    const { settled } = this.next;
+    this.mustStamp = true;
+    this.startSoon();
+    return settled;
   }
 
   /** Commits until nothing is left; gives up at the first failure. */
@@ -134,16 +147,22 @@ export class CommitQueue {
   }
 
   private start(): void {
-    if (this.inFlight || this.next.writes.size === 0) return;
+    if (this.inFlight || (this.next.writes.size === 0 && !this.mustStamp)) return;
+    this.mustStamp = false;
     this.stop();
     const batch = this.next;
     this.inFlight = batch;
     this.next = new Batch();
-    const records = new Map<string, string | undefined>([this.options.stamp()]);
+    const { stamp, encode, onStamped } = this.options;
+    const [stampKey, stampValue] = stamp();
+    const records = new Map<string, string | undefined>([[stampKey, stampValue]]);
     for (const [key, { after }] of batch.writes)
-      records.set(key, after === undefined ? undefined : JSON.stringify(after));
+      records.set(key, after === undefined ? undefined : encode(key, after));
     this.commit(records).then(
-      () => this.succeed(batch),
+      () => {
+        onStamped(stampValue);
+        this.succeed(batch);
+      },
       (error: unknown) => this.fail(batch, error as Error),
     );
   }
@@ -188,6 +207,10 @@ export class CommitQueue {
   }
 
   private goOn(): void {
+    if (this.mustStamp) {
+      this.start();
+      return;
+    }
     for (const { isSync } of this.next.writes.values()) {
       if (!isSync) continue;
       this.start();

@@ -8,21 +8,36 @@
  * writer gets an error. Controllers are level-triggered and take this for any other change.
  *
  * ResourceVersions. They only rise, over restarts and crashes too: each commit records a ceiling
- * that the numbers stay below, and a start continues from the ceiling. Numbers that a crash took
- * with it are therefore never handed out again, and a watch from before the start is answered 410.
+ * that the numbers stay below, and a start after a crash continues from the ceiling. Numbers that a
+ * crash took with it are therefore never handed out again, and a watch from before it is answered
+ * 410. A clean close records the last number itself, so that the next start goes on from there.
  */
 import type { KubeObject } from '../../apis/meta/object.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
 import { deepFreeze } from '../json-value.ts';
+import { StatusError } from '../status-error.ts';
+import { ChangeHistory } from './change-history.ts';
 import { CommitQueue } from './commit-queue.ts';
+import { freezeAndWeigh } from './freeze-and-weigh.ts';
 import type { Journal } from './journal.ts';
-import type { Durability, Store, StoreChange, StoreListener, StoreWrite } from './store.ts';
+import { ListenerIndex } from './listener-index.ts';
+import { compareKeys, ObjectTable } from './object-table.ts';
+import { plainRecords, type RecordCipher } from './record-cipher.ts';
+import type {
+  Durability,
+  Interest,
+  Store,
+  StoreChange,
+  StoreListener,
+  StoreWrite,
+} from './store.ts';
 
-/** Changes kept per resource for watches that resume. Upstream's watch cache is of this order. */
-const HISTORY_LENGTH = 2_000;
-/** Numbers that may be used between two commits; a crash skips at most this many of 2^53. */
-const RESOURCE_VERSION_RESERVE = 1_000_000;
+/** How far a crash makes resourceVersions jump at most. */
+const RESOURCE_VERSION_RESERVE = 100_000;
+/** Changes that memory may be ahead of the disk; writes are refused beyond, well before the reserve ends. */
+const AHEAD_OF_DISK_MAX = 50_000;
+const RETRY_AFTER_SECONDS = 1;
 /** Sorts after every resource name, which start with a lower-case letter or a slash. */
 const STAMP_KEY = '~resourceVersion';
 /** Cannot occur in a resource, namespace or name. */
@@ -31,17 +46,17 @@ const SEPARATOR = '\t';
 /** All that the store holds of one resource. */
 interface Shelf {
   readonly resource: string;
-  readonly namespaces: Map<string, Map<string, KubeObject>>;
-  readonly listeners: Set<StoreListener>;
-  /** Oldest first; trimmed in halves so that trimming costs nothing per write. */
-  history: StoreChange[];
-  oldest: number;
+  readonly objects: ObjectTable;
+  readonly listeners: ListenerIndex;
+  readonly history: ChangeHistory;
 }
 
 export interface ObjectStoreOptions {
   readonly journal: Journal;
   readonly clock: Clock;
   readonly logger: Logger;
+  /** How records are written. @default as plain JSON */
+  readonly cipher?: RecordCipher;
 }
 
 export class ObjectStore implements Store {
@@ -53,29 +68,48 @@ export class ObjectStore implements Store {
   private readonly undelivered: StoreChange[] = [];
   private isDelivering = false;
   private latest: number;
+  /** No resourceVersion from here on may be handed out before a commit has raised it. */
+  private ceiling: number;
+  private isClosing = false;
   private readonly startVersion: number;
+  private readonly cipher: RecordCipher;
 
   /** Loads everything that the journal has. @throws when a record cannot be read. */
   constructor(options: ObjectStoreOptions) {
     this.journal = options.journal;
     this.logger = options.logger;
-    let ceiling = 1;
-    for (const [key, value] of options.journal.load()) {
-      if (key === STAMP_KEY) ceiling = Number(value);
-      else this.load(key, value);
-    }
-    this.latest = ceiling;
-    this.startVersion = ceiling;
-    for (const shelf of this.shelves.values()) shelf.oldest = ceiling;
+    this.cipher = options.cipher ?? plainRecords;
     this.queue = new CommitQueue({
       journal: options.journal,
       clock: options.clock,
       logger: options.logger,
-      stamp: () => [STAMP_KEY, String(this.latest + RESOURCE_VERSION_RESERVE)],
+      stamp: () => [
+        STAMP_KEY,
+        String(this.isClosing ? this.latest : this.latest + RESOURCE_VERSION_RESERVE),
+      ],
+      onStamped: (value) => (this.ceiling = Number(value)),
+      encode: (key, object) => this.cipher.seal(key, JSON.stringify(object)),
       onRefused: (writes) => {
         for (const { key, durable } of writes) this.revert(key, durable);
       },
     });
+    let start = 1;
+    for (const [key, value] of options.journal.load()) {
+      if (key === STAMP_KEY) start = Number(value);
+      else this.load(key, value);
+    }
+    this.latest = start;
+    this.startVersion = start;
+    this.ceiling = start + RESOURCE_VERSION_RESERVE;
+    for (const shelf of this.shelves.values()) shelf.history.oldest = start;
+  }
+
+  /**
+   * Resolves when the disk knows how far resourceVersions may go, and has every record in the
+   * cipher's present form. Nothing may be written before.
+   */
+  async begin(): Promise<void> {
+    await this.queue.flush();
   }
 
   get resourceVersion(): number {
@@ -87,33 +121,51 @@ export class ObjectStore implements Store {
   }
 
   count(resource: string): number {
-    let count = 0;
-    for (const objects of this.shelves.get(resource)?.namespaces.values() ?? [])
-      count += objects.size;
-    return count;
+    return this.shelves.get(resource)?.objects.size ?? 0;
   }
 
   oldestResourceVersion(resource: string): number {
-    return this.shelf(resource).oldest;
+    return this.shelf(resource).history.oldest;
   }
 
   get(resource: string, namespace: string, name: string): KubeObject | undefined {
-    return this.shelves.get(resource)?.namespaces.get(namespace)?.get(name);
+    return this.shelves.get(resource)?.objects.get(namespace, name);
   }
 
   list(resource: string, namespace?: string): KubeObject[] {
-    const namespaces = this.shelves.get(resource)?.namespaces;
-    if (!namespaces) return [];
-    if (namespace !== undefined) return sortedValues(namespaces.get(namespace));
-    return [...namespaces.keys()].sort().flatMap((key) => sortedValues(namespaces.get(key)));
+    return this.shelves.get(resource)?.objects.list(namespace) ?? [];
+  }
+
+  listAt(
+    resource: string,
+    namespace: string | undefined,
+    resourceVersion: number,
+  ): KubeObject[] | undefined {
+    const changes = this.listChanges(resource, resourceVersion);
+    if (!changes) return undefined;
+    const present = this.list(resource, namespace);
+    if (changes.length === 0) return present;
+    // The state before the first change since is the state then.
+    const then = new Map<string, KubeObject | undefined>();
+    for (const { object, previous } of changes) {
+      const { metadata } = object;
+      if (namespace !== undefined && namespace !== (metadata.namespace ?? '')) continue;
+      const key = `${metadata.namespace ?? ''}/${metadata.name}`;
+      if (!then.has(key)) then.set(key, previous);
+    }
+    const unchanged = present.filter(
+      ({ metadata }) => !then.has(`${metadata.namespace ?? ''}/${metadata.name}`),
+    );
+    const changed = [...then.values()].filter((object) => object !== undefined);
+    return [...unchanged, ...changed].sort((a, b) => compareKeys(a.metadata, b.metadata));
   }
 
   put(resource: string, object: KubeObject, durability: Durability): StoreWrite {
     const { namespace = '', name } = object.metadata;
     const previous = this.get(resource, namespace, name);
-    const resourceVersion = ++this.latest;
+    const resourceVersion = this.nextResourceVersion();
     object.metadata.resourceVersion = String(resourceVersion);
-    deepFreeze(object);
+    const bytes = freezeAndWeigh(object);
     const durable = this.queue.add({
       key: keyOf(resource, namespace, name),
       before: previous,
@@ -121,7 +173,7 @@ export class ObjectStore implements Store {
       durability,
     });
     const type = previous ? 'MODIFIED' : 'ADDED';
-    this.accept({ type, resource, resourceVersion, object, previous });
+    this.accept({ type, resource, resourceVersion, object, previous }, bytes);
     return { object, durable };
   }
 
@@ -132,7 +184,7 @@ export class ObjectStore implements Store {
   ): StoreWrite | undefined {
     const previous = this.get(resource, key.namespace, key.name);
     if (!previous) return undefined;
-    const resourceVersion = ++this.latest;
+    const resourceVersion = this.nextResourceVersion();
     const object = withResourceVersion(previous, resourceVersion);
     const durable = this.queue.add({
       key: keyOf(resource, key.namespace, key.name),
@@ -145,15 +197,11 @@ export class ObjectStore implements Store {
   }
 
   listChanges(resource: string, after: number): readonly StoreChange[] | undefined {
-    const shelf = this.shelf(resource);
-    if (after < shelf.oldest) return undefined;
-    return shelf.history.slice(firstAfter(shelf.history, after));
+    return this.shelf(resource).history.listAfter(after);
   }
 
-  listen(resource: string, listener: StoreListener): () => void {
-    const { listeners } = this.shelf(resource);
-    listeners.add(listener);
-    return () => listeners.delete(listener);
+  listen(resource: string, listener: StoreListener, interest?: Interest): () => void {
+    return this.shelf(resource).listeners.add(listener, interest);
   }
 
   listenAll(listener: StoreListener): () => void {
@@ -163,12 +211,17 @@ export class ObjectStore implements Store {
 
   resources(): readonly string[] {
     return [...this.shelves.values()]
-      .filter(({ namespaces }) => namespaces.size > 0)
+      .filter(({ objects }) => objects.size > 0)
       .map(({ resource }) => resource);
   }
 
   async close(): Promise<void> {
     await this.queue.drain();
+    this.isClosing = true;
+    if (this.queue.size === 0)
+      await this.queue.flush().catch((error: unknown) => {
+        this.logger.error('failed to note the last resourceVersion', { error: String(error) });
+      });
     this.queue.stop();
     if (this.queue.size > 0)
       this.logger.error('the store closes with writes that are not on disk', {
@@ -179,28 +232,37 @@ export class ObjectStore implements Store {
 
   private load(key: string, value: string): void {
     const [resource = '', namespace = '', name = ''] = key.split(SEPARATOR);
+    const { text, isCurrent } = this.cipher.open(key, value);
     let object: KubeObject;
     try {
-      object = JSON.parse(value) as KubeObject;
+      object = JSON.parse(text) as KubeObject;
     } catch (cause) {
-      throw new Error(`failed to read ${resource} "${namespace}/${name}" from the store`, {
-        cause,
-      });
+      throw new Error(
+        `failed to read ${resource} "${namespace}/${name}": its record is damaged; restore the data directory from a copy`,
+        { cause },
+      );
     }
-    this.place(this.shelf(resource), deepFreeze(object), namespace, name);
+    deepFreeze(object);
+    this.shelf(resource).objects.set(namespace, name, object);
+    if (!isCurrent) this.queue.add({ key, before: object, after: object, durability: 'behind' });
   }
 
-  private accept(change: StoreChange): void {
-    const shelf = this.shelf(change.resource);
+  private nextResourceVersion(): number {
+    if (this.latest - (this.ceiling - RESOURCE_VERSION_RESERVE) >= AHEAD_OF_DISK_MAX)
+      throw StatusError.tooManyRequests(
+        `the disk is ${AHEAD_OF_DISK_MAX} changes behind${this.problem === undefined ? '' : `: ${this.problem}`}`,
+        RETRY_AFTER_SECONDS,
+      );
+    return ++this.latest;
+  }
+
+  /** `bytes`: what the change added to memory. */
+  private accept(change: StoreChange, bytes = 0): void {
+    const { objects, history } = this.shelf(change.resource);
     const { namespace = '', name } = change.object.metadata;
-    if (change.type === 'DELETED') this.remove(shelf, namespace, name);
-    else this.place(shelf, change.object, namespace, name);
-    shelf.history.push(change);
-    if (shelf.history.length >= 2 * HISTORY_LENGTH) {
-      const dropped = shelf.history.length - HISTORY_LENGTH;
-      shelf.oldest = shelf.history[dropped - 1]?.resourceVersion ?? shelf.oldest;
-      shelf.history = shelf.history.slice(dropped);
-    }
+    if (change.type === 'DELETED') objects.delete(namespace, name);
+    else objects.set(namespace, name, change.object);
+    history.add(change, bytes);
     this.deliver(change);
   }
 
@@ -215,7 +277,10 @@ export class ObjectStore implements Store {
     try {
       for (let next = this.undelivered.shift(); next; next = this.undelivered.shift()) {
         for (const listener of this.allListeners) this.call(listener, next);
-        for (const listener of this.shelf(next.resource).listeners) this.call(listener, next);
+        const change = next;
+        this.shelf(change.resource).listeners.forEach(change, (listener) =>
+          this.call(listener, change),
+        );
       }
     } finally {
       this.isDelivering = false;
@@ -248,30 +313,14 @@ export class ObjectStore implements Store {
     }
   }
 
-  private place(shelf: Shelf, object: KubeObject, namespace: string, name: string): void {
-    let objects = shelf.namespaces.get(namespace);
-    if (!objects) {
-      objects = new Map();
-      shelf.namespaces.set(namespace, objects);
-    }
-    objects.set(name, object);
-  }
-
-  private remove(shelf: Shelf, namespace: string, name: string): void {
-    const objects = shelf.namespaces.get(namespace);
-    objects?.delete(name);
-    if (objects?.size === 0) shelf.namespaces.delete(namespace);
-  }
-
   private shelf(resource: string): Shelf {
     let shelf = this.shelves.get(resource);
     if (!shelf) {
       shelf = {
         resource,
-        namespaces: new Map(),
-        listeners: new Set(),
-        history: [],
-        oldest: this.startVersion,
+        objects: new ObjectTable(),
+        listeners: new ListenerIndex(),
+        history: new ChangeHistory(this.startVersion),
       };
       this.shelves.set(resource, shelf);
     }
@@ -285,21 +334,4 @@ const keyOf = (resource: string, namespace: string, name: string): string =>
 function withResourceVersion(object: KubeObject, resourceVersion: number): KubeObject {
   const metadata = { ...object.metadata, resourceVersion: String(resourceVersion) };
   return deepFreeze({ ...object, metadata });
-}
-
-function sortedValues(objects: ReadonlyMap<string, KubeObject> | undefined): KubeObject[] {
-  if (!objects) return [];
-  return [...objects].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, object]) => object);
-}
-
-/** Index of the first change after a resourceVersion, by bisection. */
-function firstAfter(history: readonly StoreChange[], after: number): number {
-  let low = 0;
-  let high = history.length;
-  while (low < high) {
-    const middle = (low + high) >> 1;
-    if ((history[middle]?.resourceVersion ?? 0) > after) high = middle;
-    else low = middle + 1;
-  }
-  return low;
 }

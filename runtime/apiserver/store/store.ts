@@ -18,6 +18,18 @@ export interface StoreChange {
   readonly previous: KubeObject | undefined;
 }
 
+/**
+ * What a listener needs to hear of. A hint that spares calls: changes outside of it may be left out,
+ * and changes inside of it never are, whether the object or its previous state is inside.
+ */
+export interface Interest {
+  readonly namespace?: string | undefined;
+  /** Counts together with `namespace` only. */
+  readonly name?: string | undefined;
+  /** A label that the object must have with this value. */
+  readonly label?: readonly [key: string, value: string] | undefined;
+}
+
 /** Runs in the tick of the write, in order of resourceVersion over all resources; must not throw. */
 export type StoreListener = (change: StoreChange) => void;
 
@@ -41,9 +53,21 @@ export interface Store {
   /** The oldest resourceVersion from which `listChanges` of this resource can resume. */
   oldestResourceVersion(resource: string): number;
   get(resource: string, namespace: string, name: string): KubeObject | undefined;
-  /** Ordered by namespace, then name. Without `namespace`: all of them. The array is the caller's. */
+  /** In the order of `compareKeys`. Without `namespace`: all of them. The array is the caller's. */
   list(resource: string, namespace?: string): KubeObject[];
-  /** Creates or replaces. Takes ownership of `object`, sets its resourceVersion and freezes it. */
+  /**
+   * The same as it was at an earlier resourceVersion.
+   * @returns undefined when the history no longer reaches back that far.
+   */
+  listAt(
+    resource: string,
+    namespace: string | undefined,
+    resourceVersion: number,
+  ): KubeObject[] | undefined;
+  /**
+   * Creates or replaces. Takes ownership of `object`, sets its resourceVersion and freezes it.
+   * @throws {StatusError} 429, as `delete` does, while the disk lags tens of thousands of changes behind.
+   */
   put(resource: string, object: KubeObject, durability: Durability): StoreWrite;
   /** @returns undefined when there is no such object. */
   delete(
@@ -56,8 +80,8 @@ export interface Store {
    * @returns undefined when the history no longer reaches back that far.
    */
   listChanges(resource: string, after: number): readonly StoreChange[] | undefined;
-  /** Listens to one resource; returns the cancellation. */
-  listen(resource: string, listener: StoreListener): () => void;
+  /** Listens to one resource, or a part of it; returns the cancellation. */
+  listen(resource: string, listener: StoreListener, interest?: Interest): () => void;
   /** Listens to everything, before the listeners of single resources. */
   listenAll(listener: StoreListener): () => void;
   /** Every resource that holds an object. */
