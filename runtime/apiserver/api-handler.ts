@@ -1,12 +1,12 @@
 /**
  * Every request, whichever way it came: path and verb to reader, writer, deleter or discovery.
  * Speaks parsed JSON; bytes, TLS and authentication are the listeners' business. Work on objects
- * happens synchronously in the call; only waiting for the disk is left to the caller.
+ * happens synchronously in the call unless admission has to ask somebody else; waiting for the disk
+ * is left to the caller.
  */
 import type { KubeObject } from '../apis/meta/object.ts';
 import type { Clock } from '../std/clock.ts';
 import {
-  invalidListOptions,
   isTrue,
   parseFilter,
   parseNumber,
@@ -18,15 +18,17 @@ import {
 } from './api-request.ts';
 import { healthPaths, makeAggregatedDiscovery, makeDocument } from './discovery.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
-import { parseDeleteOptions, type ObjectDeleter } from './object-deleter.ts';
+import { andThen, type MaybePromise } from './maybe-promise.ts';
+import { parseDeleteOptions, type DeleteContext, type ObjectDeleter } from './object-deleter.ts';
+import { checkWatchOptions } from './list-options.ts';
 import { ObjectLister } from './object-lister.ts';
 import type { ObjectRef, ObjectWriter, WriteResult } from './object-writer.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
 import { openPodLog, type PodLogReader } from './pod-log.ts';
 import { parseResourcePath } from './request-path.ts';
-import { toScale, withScale } from './scale-subresource.ts';
-import { StatusError, type Status } from './status-error.ts';
+import { toScale, withScale, type Scale } from './scale-subresource.ts';
+import { formatGroupResource, StatusError, type Status } from './status-error.ts';
 import type { Store } from './store/store.ts';
 import { plainRendering, renderList, renderObject } from './table.ts';
 import { openWatch, type ServerWatchEvent } from './watch.ts';
@@ -64,6 +66,11 @@ export interface ApiHandlerOptions {
   readonly deleter: ObjectDeleter;
   readonly clock: Clock;
   readonly readPodLog: PodLogReader | undefined;
+  /**
+   * Paths below an object's own that a kind has beside `status` and `scale`, by `pods/eviction` or
+   * `deployments.apps/rollback`. They win over the built-in ones. @default none
+   */
+  readonly subresources?: ReadonlyMap<string, SubresourceHandler>;
   /** Host and port that `/api` names. */
   readonly serverAddress: () => string;
 }
@@ -75,6 +82,18 @@ const AGGREGATED_DISCOVERY_TYPE =
 export const isPublicPath = (path: string): boolean =>
   path === '/version' ||
   healthPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
+
+/** Answers one subresource, whatever the method. @throws {StatusError} 405 for a method it has not. */
+export type SubresourceHandler = (
+  request: ApiRequest,
+  target: SubresourceTarget,
+) => MaybePromise<ApiResponse>;
+
+export interface SubresourceTarget {
+  readonly resource: Resource;
+  readonly ref: ObjectRef;
+  readonly subresource: string;
+}
 
 interface Target {
   readonly resource: Resource;
@@ -94,12 +113,17 @@ export class ApiHandler {
   }
 
   /** @throws {StatusError} every refusal; anything else that is thrown is a defect. */
-  handle(request: ApiRequest): ApiResponse {
+  handle(request: ApiRequest): MaybePromise<ApiResponse> {
     const target = this.findTarget(request.path);
     if (!target) return this.describe(request);
     if (target.name === undefined) return this.handleCollection(request, target);
     const ref = { namespace: target.namespace ?? '', name: target.name };
-    switch (target.subresource) {
+    const { resource, subresource } = target;
+    if (subresource !== undefined) {
+      const own = this.options.subresources?.get(`${formatGroupResource(resource)}/${subresource}`);
+      if (own) return own(request, { resource, ref, subresource });
+    }
+    switch (subresource) {
       case undefined:
         return this.handleObject(request, target, ref);
       case 'status':
@@ -128,7 +152,7 @@ export class ApiHandler {
     return { ...parsed, resource };
   }
 
-  private handleCollection(request: ApiRequest, target: Target): ApiResponse {
+  private handleCollection(request: ApiRequest, target: Target): MaybePromise<ApiResponse> {
     const { resource, namespace } = target;
     switch (request.method) {
       case 'GET':
@@ -152,7 +176,11 @@ export class ApiHandler {
     }
   }
 
-  private handleObject(request: ApiRequest, target: Target, ref: ObjectRef): ApiResponse {
+  private handleObject(
+    request: ApiRequest,
+    target: Target,
+    ref: ObjectRef,
+  ): MaybePromise<ApiResponse> {
     const { resource } = target;
     const { writer, deleter } = this.options;
     switch (request.method) {
@@ -178,20 +206,21 @@ export class ApiHandler {
       }
       case 'DELETE': {
         const options = parseDeleteOptions(request.body, request.query);
-        const { code, object, durable } = deleter.delete(
-          resource,
-          ref,
-          options,
-          request.mustBeDurable,
+        return andThen(
+          deleter.delete(resource, ref, options, deleteContext(request)),
+          ({ code, object, durable }) => ({ type: 'json', code, body: object, durable }),
         );
-        return { type: 'json', code, body: object, durable };
       }
       default:
         throw StatusError.methodNotAllowed();
     }
   }
 
-  private handleStatus(request: ApiRequest, { resource }: Target, ref: ObjectRef): ApiResponse {
+  private handleStatus(
+    request: ApiRequest,
+    { resource }: Target,
+    ref: ObjectRef,
+  ): MaybePromise<ApiResponse> {
     const { writer } = this.options;
     switch (request.method) {
       case 'GET':
@@ -217,28 +246,27 @@ export class ApiHandler {
     }
   }
 
-  private handleScale(request: ApiRequest, { resource }: Target, ref: ObjectRef): ApiResponse {
-    const object = this.read(resource, ref);
-    const scale = toScale(resource, object);
-    let wanted: unknown;
-    if (request.method === 'GET') return { type: 'json', code: 200, body: scale };
-    if (request.method === 'PUT') wanted = requireBody(request);
-    else if (request.method === 'PATCH') {
-      const { type, body } = readPatch(request, resource, undefined);
-      // Scale has no lists, so the strategic form of a patch is the merge form.
-      if (type === 'json') wanted = applyJsonPatch(scale, body);
-      else if (type !== 'apply') wanted = applyMergePatch(scale, body);
-      else throw StatusError.unsupportedMediaType(Object.keys(patchTypes).slice(0, 3));
-    } else throw StatusError.methodNotAllowed();
-    const scaled = withScale(resource, object, wanted);
-    const context = { ...writeContext(request), subresource: undefined };
-    const result = this.options.writer.update(resource, ref, scaled, context);
-    return {
+  private handleScale(
+    request: ApiRequest,
+    { resource }: Target,
+    ref: ObjectRef,
+  ): MaybePromise<ApiResponse> {
+    if (request.method === 'GET')
+      return { type: 'json', code: 200, body: toScale(resource, this.read(resource, ref)) };
+    const makeScale = readScaleChange(request, resource);
+    const context = { ...writeContext(request), subresource: 'scale' };
+    const written = this.options.writer.modify(
+      resource,
+      ref,
+      (old) => withScale(resource, old, makeScale(toScale(resource, old))),
+      context,
+    );
+    return andThen(written, ({ object, durable }) => ({
       type: 'json',
       code: 200,
-      body: toScale(resource, result.object),
-      durable: result.durable,
-    };
+      body: toScale(resource, object),
+      durable,
+    }));
   }
 
   private read(resource: Resource, ref: ObjectRef): KubeObject {
@@ -266,20 +294,14 @@ export class ApiHandler {
             fields: [...parsed.fields, { field: 'metadata.name', isEqual: true, value: name }],
           };
     const sendInitialEvents = isTrue(query['sendInitialEvents']);
-    if (
-      query['sendInitialEvents'] !== undefined &&
-      query['resourceVersionMatch'] !== 'NotOlderThan'
-    )
-      throw invalidListOptions(
-        resource,
-        'resourceVersionMatch: Forbidden: sendInitialEvents requires setting resourceVersionMatch to NotOlderThan',
-      );
+    checkWatchOptions(query);
     const timeout = parseNumber(query['timeoutSeconds'], 'timeoutSeconds');
     const options = {
       filter,
       resourceVersion: parseNumber(query['resourceVersion'], 'resourceVersion'),
       sendInitialEvents,
       allowBookmarks: isTrue(query['allowWatchBookmarks']),
+      timeoutSeconds: timeout,
     };
     const { store, clock } = this.options;
     return {
@@ -303,7 +325,10 @@ export class ApiHandler {
     };
   }
 
-  private deleteCollection(request: ApiRequest, { resource, namespace }: Target): ApiResponse {
+  private deleteCollection(
+    request: ApiRequest,
+    { resource, namespace }: Target,
+  ): MaybePromise<ApiResponse> {
     const { store, deleter } = this.options;
     if (resource.definition.namespaced && namespace === undefined)
       throw StatusError.methodNotAllowed();
@@ -311,20 +336,37 @@ export class ApiHandler {
     const filter = parseFilter(request.query, resource, namespace);
     const list = this.lister.list(resource, filter, {});
     const waits: Promise<void>[] = [];
-    for (const { metadata } of list.items) {
-      const ref = { namespace: metadata.namespace ?? '', name: metadata.name };
-      // A listener may have removed it since the list was made.
-      if (!store.get(resource.storeName, ref.namespace, ref.name)) continue;
-      const { durable } = deleter.delete(resource, ref, options, request.mustBeDurable);
-      if (durable) waits.push(durable);
-    }
-    const durable = waits.length === 0 ? undefined : Promise.all(waits).then(() => {});
-    return { type: 'json', code: 200, body: list, durable };
+    const context = deleteContext(request);
+    const deleteFrom = (index: number): MaybePromise<void> => {
+      for (let i = index; i < list.items.length; i++) {
+        const { metadata } = list.items[i] as KubeObject;
+        const ref = { namespace: metadata.namespace ?? '', name: metadata.name };
+        // Another writer may have removed it since the list was made.
+        if (!store.get(resource.storeName, ref.namespace, ref.name)) continue;
+        const deleted = deleter.delete(resource, ref, options, context);
+        if (deleted instanceof Promise)
+          return deleted.then(({ durable }) => {
+            if (durable) waits.push(durable);
+            return deleteFrom(i + 1);
+          });
+        if (deleted.durable) waits.push(deleted.durable);
+      }
+    };
+    return andThen(deleteFrom(0), () => {
+      const durable = waits.length === 0 ? undefined : Promise.all(waits).then(() => {});
+      return { type: 'json', code: 200, body: list, durable };
+    });
   }
 
-  private written(request: ApiRequest, resource: Resource, result: WriteResult): ApiResponse {
-    const { code, object, durable } = result;
-    return { ...this.rendered(request, resource, code, object), durable };
+  private written(
+    request: ApiRequest,
+    resource: Resource,
+    result: MaybePromise<WriteResult>,
+  ): MaybePromise<ApiResponse> {
+    return andThen(result, ({ code, object, durable }) => ({
+      ...this.rendered(request, resource, code, object),
+      durable,
+    }));
   }
 
   private rendered(
@@ -359,6 +401,25 @@ export class ApiHandler {
     return { type: 'json', code: 200, body };
   }
 }
+
+/** How a request changes a Scale that it does not know yet. @throws {StatusError} 400, 405, 415 */
+function readScaleChange(request: ApiRequest, resource: Resource): (scale: Scale) => unknown {
+  if (request.method === 'PUT') {
+    const wanted = requireBody(request);
+    return () => wanted;
+  }
+  if (request.method !== 'PATCH') throw StatusError.methodNotAllowed();
+  const { type, body } = readPatch(request, resource, undefined);
+  if (type === 'apply') throw StatusError.unsupportedMediaType(Object.keys(patchTypes).slice(0, 3));
+  // Scale has no lists, so the strategic form of a patch is the merge form.
+  return (scale) => (type === 'json' ? applyJsonPatch(scale, body) : applyMergePatch(scale, body));
+}
+
+const deleteContext = ({ user, mustBeDurable, warnings }: ApiRequest): DeleteContext => ({
+  user,
+  mustBeDurable,
+  warnings,
+});
 
 /** The `Status` for anything thrown while a request was handled. */
 export function toStatus(error: unknown): Status {

@@ -7,6 +7,7 @@ import { isJsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { parseLabelSelector } from './label-selector.ts';
 import { isDryRun } from './object-deleter.ts';
+import type { FieldValidation } from './object-decoder.ts';
 import type { PatchRequest, PatchType, WriteContext } from './object-writer.ts';
 import { isBuiltinGroup } from './patch/list-merge-keys.ts';
 import { StatusError } from './status-error.ts';
@@ -28,6 +29,12 @@ export interface ApiRequest {
   readonly rendering: Rendering;
   /** Acknowledge nothing before it is on disk, also of kinds that are written behind. */
   readonly mustBeDurable: boolean;
+  /** Our own typed code's: its bodies are not held against a schema. */
+  readonly isTrusted: boolean;
+  /** Problems that the parser of the body found and got over, such as duplicate keys. */
+  readonly parseProblems: readonly string[];
+  /** Texts for `Warning` headers, of refusals too; whoever has something to say appends. */
+  readonly warnings: string[];
   /** The client takes the aggregated form of discovery. */
   readonly wantsAggregatedDiscovery: boolean;
 }
@@ -46,7 +53,19 @@ export function writeContext(request: ApiRequest): WriteContext {
     mustBeDurable,
     fieldManager: query['fieldManager'] || defaultFieldManager,
     dryRun: isDryRun(query['dryRun']),
+    fieldValidation: request.isTrusted ? undefined : parseFieldValidation(query),
+    parseProblems: request.parseProblems,
+    warnings: request.warnings,
   };
+}
+
+function parseFieldValidation(query: ApiRequest['query']): FieldValidation {
+  const value = query['fieldValidation'];
+  if (!value) return 'Warn';
+  if (value === 'Ignore' || value === 'Warn' || value === 'Strict') return value;
+  throw StatusError.badRequest(
+    `fieldValidation: Unsupported value: ${JSON.stringify(value)}: supported values: "Ignore", "Strict", "Warn"`,
+  );
 }
 
 export function requireBody({ body, contentType }: ApiRequest): unknown {

@@ -9,10 +9,12 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import { KeyWorker } from './key-worker.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
+import type { MaybePromise } from './maybe-promise.ts';
 import {
   backgroundDeletion,
   foregroundFinalizer,
   orphanFinalizer,
+  type DeleteResult,
   type ObjectDeleter,
 } from './object-deleter.ts';
 import { isDeletable } from './object-rules.ts';
@@ -142,7 +144,7 @@ export class GarbageCollector {
       propagationPolicy,
       preconditions: { uid, resourceVersion: undefined },
     } as const;
-    return this.deleter.delete(resource, { namespace, name }, options).durable;
+    return deleted(this.deleter.delete(resource, { namespace, name }, options));
   }
 
   private stateOf(dependent: KubeObject, reference: OwnerReference): OwnerState {
@@ -221,6 +223,10 @@ export class GarbageCollector {
     return resource && object ? { resource, object } : undefined;
   }
 }
+
+/** What there is to wait for after a delete. */
+const deleted = (result: MaybePromise<DeleteResult>): Promise<void> | undefined =>
+  result instanceof Promise ? result.then(({ durable }) => durable) : result.durable;
 
 const formatKey = (resource: string, { metadata }: KubeObject): string =>
   `${resource}\t${metadata.namespace ?? ''}\t${metadata.name}`;

@@ -79,7 +79,8 @@ export class NamespaceLifecycle {
         if (object.metadata.deletionTimestamp) continue;
         const ref = { namespace: name, name: object.metadata.name };
         const deleted = deleter.delete(resource, ref, backgroundDeletion);
-        if (deleted.durable) durable.push(deleted.durable);
+        if (deleted instanceof Promise) durable.push(deleted.then((result) => result.durable));
+        else if (deleted.durable) durable.push(deleted.durable);
       }
     }
     if (left > 0) return durable.length === 0 ? undefined : Promise.all(durable).then(() => {});
@@ -101,10 +102,13 @@ export async function createInitialNamespaces(
     fieldManager: undefined,
     mustBeDurable: true,
     dryRun: false,
+    fieldValidation: undefined,
+    parseProblems: [],
+    warnings: [],
   };
   const missing = initialNamespaces.filter((name) => !store.get(namespacesStore, '', name));
   const writes = missing.map((name) =>
     writer.create(resource, '', { metadata: { name } }, context),
   );
-  for (const { durable } of writes) await durable;
+  for (const write of writes) await (await write).durable;
 }

@@ -5,8 +5,11 @@
  */
 import type { KubeObject, ObjectMeta } from '../apis/meta/object.ts';
 import type { Clock } from '../std/clock.ts';
+import { AdmissionChain } from './admission/admission-chain.ts';
+import { apiServerItself, type UserInfo } from './auth/user-info.ts';
 import { getPath, isJsonObject, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
+import { andThen, type MaybePromise } from './maybe-promise.ts';
 import { durabilityOf, formatTime, isDeletable } from './object-rules.ts';
 import { namespacesStore, type ObjectRef, type WriteResult } from './object-writer.ts';
 import { deletedStatus, StatusError, type Status } from './status-error.ts';
@@ -29,6 +32,26 @@ export interface DeleteOptions {
   readonly dryRun: boolean;
 }
 
+/** Who deletes, and what the answer has to wait for. */
+export interface DeleteContext {
+  readonly user: UserInfo;
+  /** See `WriteContext`. */
+  readonly mustBeDurable: boolean;
+  readonly warnings: string[];
+}
+
+/** Of the server's own background work, which has nobody to warn. */
+const ownDeletion: DeleteContext = {
+  user: apiServerItself,
+  mustBeDurable: false,
+  get warnings() {
+    return [];
+  },
+};
+
+/** How often a delete starts over because the object changed while a webhook was asked. */
+const DELETE_ATTEMPTS_MAX = 16;
+
 export const backgroundDeletion: DeleteOptions = {
   propagationPolicy: 'Background',
   gracePeriodSeconds: undefined,
@@ -42,10 +65,12 @@ export type DeleteResult = Omit<WriteResult, 'object'> & { readonly object: Kube
 export class ObjectDeleter {
   private readonly store: Store;
   private readonly clock: Clock;
+  private readonly admission: AdmissionChain;
 
-  constructor(options: { store: Store; clock: Clock }) {
+  constructor(options: { store: Store; clock: Clock; admission?: AdmissionChain }) {
     this.store = options.store;
     this.clock = options.clock;
+    this.admission = options.admission ?? new AdmissionChain([]);
   }
 
   /** @throws {StatusError} 404, or 409 when a precondition does not hold. */
@@ -53,11 +78,42 @@ export class ObjectDeleter {
     resource: Resource,
     ref: ObjectRef,
     options: DeleteOptions,
-    mustBeDurable = false,
-  ): DeleteResult {
+    context: DeleteContext = ownDeletion,
+    attempt = 1,
+  ): MaybePromise<DeleteResult> {
     const old = this.store.get(resource.storeName, ref.namespace, ref.name);
     if (!old) throw StatusError.notFound(resource, ref.name);
     assertPreconditions(resource, old, options);
+    const request = {
+      operation: 'DELETE',
+      resource,
+      subresource: undefined,
+      ...ref,
+      object: undefined,
+      oldObject: old,
+      user: context.user,
+      dryRun: options.dryRun,
+      options: { ...options, dryRun: options.dryRun ? ['All'] : undefined },
+      warnings: context.warnings,
+    } as const;
+    return andThen(this.admission.mutate(request), () =>
+      andThen(this.admission.validate(request), () => {
+        if (this.store.get(resource.storeName, ref.namespace, ref.name) === old)
+          return this.commit(resource, old, options, context.mustBeDurable);
+        if (attempt === DELETE_ATTEMPTS_MAX) throw StatusError.conflict(resource, ref.name);
+        return this.delete(resource, ref, options, context, attempt + 1);
+      }),
+    );
+  }
+
+  private commit(
+    resource: Resource,
+    old: KubeObject,
+    options: DeleteOptions,
+    mustBeDurable: boolean,
+  ): DeleteResult {
+    const { namespace = '', name } = old.metadata;
+    const ref = { namespace, name };
     const marked = this.mark(resource, old, options);
     const durability = durabilityOf(resource, mustBeDurable);
     if (resource.storeName !== namespacesStore && isDeletable(marked)) {

@@ -1,44 +1,49 @@
 /**
- * Create, update and patch: what may change, who owns it afterwards, and whether there is
- * anything to write at all. Everything up to the store's commit runs in the caller's tick.
- * Deletion is in object-deleter.ts. Source: k8s.io/apiserver pkg/registry/rest (behaviour).
+ * Create, update, patch and apply, each in the same steps: read what is stored, make what is wanted
+ * of it, let admission change it, prepare and validate it, let admission refuse it, commit. All of it
+ * runs in the caller's tick unless an admission plugin has to wait; then the commit takes place only
+ * on the object that was read, and all steps are repeated on a newer one.
+ * Deletion is in object-deleter.ts. Source: k8s.io/apiserver pkg/registry (behaviour).
  */
-import type { KubeObject, ObjectMeta } from '../apis/meta/object.ts';
 import { namespaceKind } from '../apis/core/types.ts';
+import type { AdmissionContext } from '../apis/meta/kind-definition.ts';
+import type { KubeObject, ObjectMeta } from '../apis/meta/object.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Random } from '../std/random.ts';
+import { AdmissionChain, type AdmissionRequest } from './admission/admission-chain.ts';
 import { recordUpdate, type FieldWriter } from './apply/managed-fields.ts';
 import { applyConfiguration } from './apply/server-side-apply.ts';
-import { admit } from './admission.ts';
 import type { UserInfo } from './auth/user-info.ts';
+import { withGeneratedName } from './generated-name.ts';
 import { isJsonObject, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
-import { applyJsonPatch } from './patch/json-patch.ts';
-import { isBuiltinGroup, mergeSchemaOf } from './patch/list-merge-keys.ts';
-import { applyMergePatch } from './patch/merge-patch.ts';
-import { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
+import { andThen, type MaybePromise } from './maybe-promise.ts';
+import { readBody } from './object-body.ts';
+import type { DecodeOptions, FieldValidation, ObjectDecoder } from './object-decoder.ts';
 import {
   assertNoNewFinalizers,
   assertUnchanged,
   durabilityOf,
   formatTime,
-  immutable,
   isDeletable,
   isSameObject,
   isSpecEqual,
   keepServerFields,
   ownPart,
-  withoutUnset,
 } from './object-rules.ts';
+import { assertValid, withDefaults } from './object-validation.ts';
+import { applyJsonPatch } from './patch/json-patch.ts';
+import { isBuiltinGroup, mergeSchemaOf } from './patch/list-merge-keys.ts';
+import { applyMergePatch } from './patch/merge-patch.ts';
+import { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
 import { StatusError } from './status-error.ts';
 import type { Durability, Store, StoreWrite } from './store/store.ts';
 
-const GENERATED_SUFFIX_LENGTH = 5;
-/** Without vowels and look-alikes, as upstream's names. */
-const GENERATED_ALPHABET = 'bcdfghjklmnpqrstvwxz2456789';
-const GENERATED_BASE_LENGTH_MAX = 63 - GENERATED_SUFFIX_LENGTH;
+/** As upstream: then the chance of one more collision is below that of a broken client. */
 const GENERATE_ATTEMPTS_MAX = 8;
 const FIELD_MANAGER_LENGTH_MAX = 128;
+/** How often a write starts over because the object changed while a webhook was asked. */
+const REWRITE_ATTEMPTS_MAX = 16;
 
 export const namespacesStore = `${namespaceKind.group}/${namespaceKind.plural}`;
 
@@ -50,6 +55,12 @@ export interface WriteContext {
   /** Acknowledge only what is on disk, also of a kind that is written behind: true for clients from outside. */
   readonly mustBeDurable: boolean;
   readonly dryRun: boolean;
+  /** Undefined: the body is our own typed code's, and no schema is walked for it. */
+  readonly fieldValidation: FieldValidation | undefined;
+  /** See `DecodeOptions`. */
+  readonly parseProblems: readonly string[];
+  /** Texts for `Warning` headers; whoever has something to say appends. */
+  readonly warnings: string[];
 }
 
 export interface ObjectRef {
@@ -79,38 +90,48 @@ export interface ObjectWriterOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly newUid: () => string;
+  /** @default an empty chain */
+  readonly admission?: AdmissionChain;
+  /** Left out: bodies are taken as they are. */
+  readonly decoder?: ObjectDecoder | undefined;
 }
+
+/** What a write would leave, before admission. */
+interface Candidate {
+  readonly object: KubeObject;
+  /** Of an apply: the owners are decided already. */
+  readonly appliedFields?: unknown[] | undefined;
+}
+
+/** A write and its path. Of the subresources, `status` alone writes another part of the object. */
+type Operation = WriteContext & { readonly subresource: string | undefined };
 
 export class ObjectWriter {
   private readonly store: Store;
   private readonly clock: Clock;
   private readonly random: Random;
   private readonly newUid: () => string;
+  private readonly admission: AdmissionChain;
+  private readonly decoder: ObjectDecoder | undefined;
 
   constructor(options: ObjectWriterOptions) {
     this.store = options.store;
     this.clock = options.clock;
     this.random = options.random;
     this.newUid = options.newUid;
+    this.admission = options.admission ?? new AdmissionChain([]);
+    this.decoder = options.decoder;
   }
 
   /** Takes ownership of `body`. @throws {StatusError} */
-  create(resource: Resource, namespace: string, body: unknown, context: WriteContext): WriteResult {
-    const object = this.readBody(resource, namespace, body);
-    const meta = object.metadata;
-    if (meta.resourceVersion)
-      throw StatusError.badRequest('resourceVersion should not be set on objects to be created');
-    this.assertNamespaceAccepts(resource, namespace, meta.name || meta.generateName || '');
-    const isGenerated = !meta.name && Boolean(meta.generateName);
-    for (let attempt = 1; ; attempt++) {
-      const named = isGenerated ? this.withGeneratedName(object) : object;
-      const prepared = this.prepareCreate(resource, named, context);
-      const { name } = prepared.metadata;
-      if (!this.store.get(resource.storeName, namespace, name))
-        return this.write(resource, undefined, prepared, context, 201);
-      if (!isGenerated || attempt === GENERATE_ATTEMPTS_MAX)
-        throw StatusError.alreadyExists(resource, name);
-    }
+  create(
+    resource: Resource,
+    namespace: string,
+    body: unknown,
+    context: WriteContext,
+  ): MaybePromise<WriteResult> {
+    const object = this.decode(resource, readBody(resource, namespace, body), context, 'body');
+    return this.insert(resource, namespace, { object }, context);
   }
 
   /** Takes ownership of `body`. @throws {StatusError} */
@@ -118,24 +139,26 @@ export class ObjectWriter {
     resource: Resource,
     ref: ObjectRef,
     body: unknown,
-    options: WriteContext & { subresource: 'status' | undefined },
-  ): WriteResult {
-    const old = this.read(resource, ref);
-    const object = this.readBody(resource, ref.namespace, body);
+    context: Operation,
+  ): MaybePromise<WriteResult> {
+    const object = this.decode(resource, readBody(resource, ref.namespace, body), context, 'body');
     object.metadata.name ??= ref.name;
     if (object.metadata.name !== ref.name)
       throw StatusError.badRequest(
         `the name of the object (${object.metadata.name}) does not match the name on the URL (${ref.name})`,
       );
-    if (!object.metadata.resourceVersion && !isBuiltinGroup(resource.group))
-      throw StatusError.invalid(resource, ref.name, [
-        {
-          reason: 'FieldValueInvalid',
-          message: 'Invalid value: 0x0: must be specified for an update',
-          field: 'metadata.resourceVersion',
-        },
-      ]);
-    return this.replace(resource, old, object, options);
+    return this.rewrite(resource, ref, context, (old) => {
+      if (!old) throw StatusError.notFound(resource, ref.name);
+      if (!object.metadata.resourceVersion && !isBuiltinGroup(resource.group))
+        throw StatusError.invalid(resource, ref.name, [
+          {
+            reason: 'FieldValueInvalid',
+            message: 'Invalid value: 0: must be specified for an update',
+            field: 'metadata.resourceVersion',
+          },
+        ]);
+      return { object };
+    });
   }
 
   /** @throws {StatusError} */
@@ -144,18 +167,38 @@ export class ObjectWriter {
     ref: ObjectRef,
     request: PatchRequest,
     context: WriteContext,
-  ): WriteResult {
-    if (request.type === 'apply') return this.apply(resource, ref, request, context);
-    const old = this.read(resource, ref);
-    const patched = patchObject(resource, this.present(resource, old), request);
-    if (!isJsonObject(patched) || !isJsonObject(patched['metadata']))
-      throw StatusError.badRequest('the patch leaves no object with metadata');
-    const object = this.readBody(resource, ref.namespace, patched);
-    if (object.metadata.name !== ref.name)
-      throw StatusError.invalid(resource, ref.name, [
-        immutable('metadata.name', object.metadata.name),
-      ]);
-    return this.replace(resource, old, object, { ...context, subresource: request.subresource });
+  ): MaybePromise<WriteResult> {
+    const operation = { ...context, subresource: request.subresource };
+    if (request.type === 'apply') return this.apply(resource, ref, request, operation);
+    return this.rewrite(resource, ref, operation, (old) => {
+      if (!old) throw StatusError.notFound(resource, ref.name);
+      const patched = patchObject(resource, this.present(resource, old), request);
+      if (!isJsonObject(patched) || !isJsonObject(patched['metadata']))
+        throw StatusError.badRequest('the patch leaves no object with metadata');
+      const body = readBody(resource, ref.namespace, patched);
+      const object = this.decode(resource, body, context, 'patch');
+      if (object.metadata.name !== ref.name)
+        throw StatusError.badRequest(
+          `the name of the object (${object.metadata.name}) does not match the name on the URL (${ref.name})`,
+        );
+      return { object };
+    });
+  }
+
+  /**
+   * A write of the server's own making, such as a new scale: `make` gets the stored object and
+   * returns it changed, with a `resourceVersion` when the write is conditional. @throws {StatusError}
+   */
+  modify(
+    resource: Resource,
+    ref: ObjectRef,
+    make: (old: KubeObject) => KubeObject,
+    context: Operation,
+  ): MaybePromise<WriteResult> {
+    return this.rewrite(resource, ref, context, (old) => {
+      if (!old) throw StatusError.notFound(resource, ref.name);
+      return { object: make(old) };
+    });
   }
 
   /** The object in the version that was asked for. */
@@ -174,13 +217,14 @@ export class ObjectWriter {
     resource: Resource,
     ref: ObjectRef,
     request: PatchRequest,
-    context: WriteContext,
-  ): WriteResult {
+    context: Operation,
+  ): MaybePromise<WriteResult> {
     if (!context.fieldManager)
       throw StatusError.badRequest(
         'PatchOptions.meta.k8s.io "" is invalid: fieldManager: Required value: is required for apply patch',
       );
-    const applied = this.readBody(resource, ref.namespace, request.body);
+    const body = readBody(resource, ref.namespace, request.body);
+    const applied = this.decode(resource, body, context, 'apply');
     applied.metadata.name ??= ref.name;
     if (applied.metadata.name !== ref.name)
       throw StatusError.badRequest(
@@ -188,82 +232,92 @@ export class ObjectWriter {
       );
     if (Array.isArray(applied.metadata.managedFields) && applied.metadata.managedFields.length > 0)
       throw StatusError.badRequest('metadata.managedFields must be nil');
-    const live = this.store.get(resource.storeName, ref.namespace, ref.name);
-    if (live === undefined && request.subresource) throw StatusError.notFound(resource, ref.name);
     const { resourceVersion, uid } = applied.metadata;
-    if (live === undefined && uid)
-      throw StatusError.conflict(
-        resource,
-        ref.name,
-        `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
-      );
-    const merged = applyConfiguration(live, ownPart(resource, applied, request.subresource), {
-      resource,
-      writer: this.fieldWriter(context, request.subresource),
-      force: request.force,
-      schema: mergeSchemaOf(resource.group),
-    });
-    if (live === undefined) {
-      this.assertNamespaceAccepts(resource, ref.namespace, ref.name);
-      const prepared = this.prepareCreate(
-        resource,
-        { ...merged, metadata: { ...merged.metadata } },
-        context,
-      );
-      const { managedFields } = merged.metadata;
-      if (managedFields) prepared.metadata.managedFields = managedFields;
-      return this.write(
-        resource,
-        undefined,
-        prepared,
-        { ...context, fieldManager: undefined },
-        201,
-      );
-    }
-    // An apply that names a resourceVersion is conditional on it; one that names none is not.
-    const metadata: ObjectMeta = { ...merged.metadata };
-    metadata.resourceVersion = resourceVersion ?? live.metadata.resourceVersion ?? '';
-    if (uid) metadata.uid = uid;
-    return this.replace(
-      resource,
-      live,
-      { ...merged, metadata },
-      {
-        ...context,
-        subresource: request.subresource,
-        appliedFields: merged.metadata.managedFields,
-      },
-    );
-  }
-
-  private read(resource: Resource, ref: ObjectRef): KubeObject {
-    const object = this.store.get(resource.storeName, ref.namespace, ref.name);
-    if (!object) throw StatusError.notFound(resource, ref.name);
-    return object;
-  }
-
-  /** Checks that the body is an object of this kind for this namespace; makes its top two levels ours to change. */
-  private readBody(resource: Resource, namespace: string, body: unknown): KubeObject {
-    if (!isJsonObject(body)) throw StatusError.badRequest('the body must be an object');
-    const { apiVersion = resource.apiVersion, kind = resource.kind, metadata = {} } = body;
-    if (apiVersion !== resource.apiVersion)
-      throw StatusError.badRequest(
-        `the API version in the data (${JSON.stringify(apiVersion)}) does not match the expected API version (${resource.apiVersion})`,
-      );
-    if (kind !== resource.kind)
-      throw StatusError.badRequest(
-        `the kind in the data (${JSON.stringify(kind)}) does not match the expected kind (${resource.kind})`,
-      );
-    if (!isJsonObject(metadata)) throw StatusError.badRequest('metadata must be an object');
-    const meta = withoutUnset(metadata) as unknown as ObjectMeta;
-    if (resource.definition.namespaced) {
-      meta.namespace ??= namespace;
-      if (meta.namespace !== namespace)
-        throw StatusError.badRequest(
-          `the namespace of the provided object does not match the namespace sent on the request (${meta.namespace}, ${namespace})`,
+    return this.rewrite(resource, ref, context, (live) => {
+      if (live === undefined && request.subresource) throw StatusError.notFound(resource, ref.name);
+      if (live === undefined && uid)
+        throw StatusError.conflict(
+          resource,
+          ref.name,
+          `uid mismatch: the provided object specified uid ${uid}, and no existing object was found`,
         );
-    } else delete meta.namespace;
-    return { ...body, apiVersion: resource.storageApiVersion, kind: resource.kind, metadata: meta };
+      const merged = applyConfiguration(live, ownPart(resource, applied, request.subresource), {
+        resource,
+        writer: this.fieldWriter(context, request.subresource),
+        force: request.force,
+        schema: mergeSchemaOf(resource.group),
+      });
+      const metadata: ObjectMeta = { ...merged.metadata };
+      if (live) {
+        // An apply that names a resourceVersion is conditional on it; one that names none is not.
+        metadata.resourceVersion = resourceVersion ?? live.metadata.resourceVersion ?? '';
+        if (uid) metadata.uid = uid;
+      }
+      return { object: { ...merged, metadata }, appliedFields: merged.metadata.managedFields };
+    });
+  }
+
+  private decode(
+    resource: Resource,
+    object: KubeObject,
+    context: WriteContext,
+    source: DecodeOptions['source'],
+  ): KubeObject {
+    const { fieldValidation, parseProblems, warnings } = context;
+    if (!this.decoder || fieldValidation === undefined) return object;
+    return this.decoder.decode(resource, object, {
+      fieldValidation,
+      parseProblems,
+      warnings,
+      source,
+    });
+  }
+
+  private insert(
+    resource: Resource,
+    namespace: string,
+    { object, appliedFields }: Candidate,
+    context: WriteContext,
+  ): MaybePromise<WriteResult> {
+    const { metadata } = object;
+    if (metadata.resourceVersion)
+      throw StatusError.badRequest('resourceVersion should not be set on objects to be created');
+    this.assertNamespaceAccepts(resource, namespace, metadata.name || metadata.generateName || '');
+    const judged = this.judged(context, undefined);
+    const defaulted = withDefaults(resource, this.prepareInsert(resource, object), judged);
+    if (appliedFields) defaulted.metadata.managedFields = appliedFields;
+    else this.track(resource, undefined, defaulted, { ...context, subresource: undefined });
+    const request = this.admissionRequest('CREATE', resource, namespace, defaulted, context);
+    return andThen(this.admission.mutate(request), (admitted = defaulted) => {
+      const mutated =
+        admitted === defaulted ? admitted : withDefaults(resource, owned(admitted), judged);
+      return this.commitNew(resource, namespace, mutated, request, context, 1);
+    });
+  }
+
+  /** Names, validates and stores; once more with another name when a generated one is taken. */
+  private commitNew(
+    resource: Resource,
+    namespace: string,
+    object: KubeObject,
+    request: AdmissionRequest,
+    context: WriteContext,
+    attempt: number,
+  ): MaybePromise<WriteResult> {
+    const isGenerated = !object.metadata.name && Boolean(object.metadata.generateName);
+    const named = isGenerated ? withGeneratedName(object, this.random) : object;
+    const { name } = named.metadata;
+    assertValid(resource, named, this.judged(context, undefined));
+    return andThen(this.admission.validate({ ...request, name, object: named }), () => {
+      if (!this.store.get(resource.storeName, namespace, name)) {
+        // The namespace may have gone while a webhook was asked.
+        this.assertNamespaceAccepts(resource, namespace, name);
+        return this.commit(resource, undefined, named, context, 201);
+      }
+      if (!isGenerated || attempt === GENERATE_ATTEMPTS_MAX)
+        throw StatusError.alreadyExists(resource, name);
+      return this.commitNew(resource, namespace, object, request, context, attempt + 1);
+    });
   }
 
   private assertNamespaceAccepts(resource: Resource, namespace: string, name: string): void {
@@ -285,104 +339,112 @@ export class ObjectWriter {
       );
   }
 
-  private prepareCreate(resource: Resource, object: KubeObject, context: WriteContext): KubeObject {
+  /** Metadata as the server sets it; no status where status has a path of its own. */
+  private prepareInsert(resource: Resource, object: KubeObject): KubeObject {
     const { definition } = resource;
-    const meta: ObjectMeta = {
+    const metadata: ObjectMeta = {
       ...object.metadata,
       uid: this.newUid(),
       creationTimestamp: this.now(),
     };
-    delete meta.resourceVersion;
-    delete meta.deletionTimestamp;
-    delete meta.deletionGracePeriodSeconds;
-    delete meta.managedFields;
-    delete meta.generation;
-    if (definition.hasGeneration !== false) meta.generation = 1;
-    const bare: KubeObject & JsonObject = { ...object, metadata: meta };
+    delete metadata.resourceVersion;
+    delete metadata.deletionTimestamp;
+    delete metadata.deletionGracePeriodSeconds;
+    delete metadata.managedFields;
+    delete metadata.generation;
+    if (definition.hasGeneration !== false) metadata.generation = 1;
+    const bare: KubeObject & JsonObject = { ...object, metadata };
     if (definition.hasStatus) delete bare['status'];
-    return admit(resource, bare, {
-      operation: 'CREATE',
-      userName: context.user.name,
-      nowMs: this.clock.now(),
+    return bare;
+  }
+
+  /**
+   * The common course of update, patch and apply. `make` may be called again with a newer object,
+   * and decides what a missing one means: a refusal, or a create.
+   */
+  private rewrite(
+    resource: Resource,
+    ref: ObjectRef,
+    context: Operation,
+    make: (old: KubeObject | undefined) => Candidate,
+    attempt = 1,
+  ): MaybePromise<WriteResult> {
+    const old = this.store.get(resource.storeName, ref.namespace, ref.name);
+    const candidate = make(old);
+    if (!old) return this.insert(resource, ref.namespace, candidate, context);
+    const { object, appliedFields } = candidate;
+    assertUnchanged(resource, old, object);
+    const judged = this.judged(context, old);
+    const prepared = this.prepareRewrite(resource, old, candidate, context, judged);
+    const isReset = object.metadata.managedFields?.length === 0 && !appliedFields;
+    if (!appliedFields && !isReset && !isSameObject(old, prepared))
+      this.track(resource, old, prepared, context);
+    const request: AdmissionRequest = {
+      ...this.admissionRequest('UPDATE', resource, ref.namespace, prepared, context),
+      oldObject: old,
+    };
+    return andThen(this.admission.mutate(request), (admitted = prepared) => {
+      const next =
+        admitted === prepared ? admitted : withDefaults(resource, owned(admitted), judged);
+      this.finishRewrite(resource, old, next, context, judged);
+      return andThen(this.admission.validate({ ...request, object: next }), () => {
+        if (this.store.get(resource.storeName, ref.namespace, ref.name) === old)
+          return isSameObject(old, next)
+            ? { code: 200, object: this.present(resource, old), durable: undefined }
+            : this.commit(resource, old, next, context, 200);
+        if (attempt === REWRITE_ATTEMPTS_MAX) throw StatusError.conflict(resource, ref.name);
+        return this.rewrite(resource, ref, context, make, attempt + 1);
+      });
     });
   }
 
-  private withGeneratedName(object: KubeObject): KubeObject {
-    const base = (object.metadata.generateName ?? '').slice(0, GENERATED_BASE_LENGTH_MAX);
-    let suffix = '';
-    for (let i = 0; i < GENERATED_SUFFIX_LENGTH; i++)
-      suffix += GENERATED_ALPHABET[Math.floor(this.random() * GENERATED_ALPHABET.length)];
-    return { ...object, metadata: { ...object.metadata, name: base + suffix } };
-  }
-
-  /** The common end of update, patch and apply. */
-  private replace(
+  /** The incoming object with what this path must not change put back from the stored one. */
+  private prepareRewrite(
     resource: Resource,
     old: KubeObject,
-    incoming: KubeObject,
-    options: WriteContext & {
-      subresource: 'status' | undefined;
-      appliedFields?: unknown[] | undefined;
-    },
-  ): WriteResult {
-    assertUnchanged(resource, old, incoming);
-    const { definition } = resource;
-    let next: KubeObject;
-    if (options.subresource === 'status') {
-      const status = (incoming as KubeObject & JsonObject)['status'];
-      const { status: _old, ...rest } = old as KubeObject & JsonObject;
-      next = { ...(rest as unknown as KubeObject), ...(status === undefined ? {} : { status }) };
-      next.metadata = { ...old.metadata };
-    } else {
-      next = this.prepareUpdate(resource, old, incoming, options);
-    }
-    const resets = incoming.metadata.managedFields?.length === 0 && !options.appliedFields;
-    if (options.appliedFields) next.metadata.managedFields = options.appliedFields;
-    else if (resets && old.metadata.managedFields) delete next.metadata.managedFields;
-    if (isSameObject(old, next)) return { code: 200, object: old, durable: undefined };
-    if (definition.hasGeneration !== false && options.subresource === undefined)
-      next.metadata.generation = (old.metadata.generation ?? 1) + (isSpecEqual(old, next) ? 0 : 1);
-    const context =
-      options.appliedFields || resets ? { ...options, fieldManager: undefined } : options;
-    return this.write(resource, old, next, context, 200);
-  }
-
-  private prepareUpdate(
-    resource: Resource,
-    old: KubeObject,
-    incoming: KubeObject,
-    context: WriteContext,
+    { object, appliedFields }: Candidate,
+    { subresource }: Operation,
+    judged: AdmissionContext,
   ): KubeObject {
-    const meta: ObjectMeta = { ...incoming.metadata };
-    keepServerFields(meta, old.metadata);
-    const bare: KubeObject & JsonObject = { ...incoming, metadata: meta };
-    if (resource.definition.hasStatus) {
-      const status = (old as KubeObject & JsonObject)['status'];
-      if (status === undefined) delete bare['status'];
-      else bare['status'] = status;
+    let next: KubeObject & JsonObject;
+    if (subresource === 'status') {
+      next = { ...(old as KubeObject & JsonObject), metadata: { ...old.metadata } };
+      replaceKey(next, 'status', (object as KubeObject & JsonObject)['status']);
+    } else {
+      const metadata: ObjectMeta = { ...object.metadata };
+      keepServerFields(metadata, old.metadata);
+      next = { ...object, metadata };
+      if (resource.definition.hasStatus)
+        replaceKey(next, 'status', (old as KubeObject & JsonObject)['status']);
+      if (!isLeaving(old, next)) next = owned(withDefaults(resource, next, judged));
     }
-    if (old.metadata.deletionTimestamp) assertNoNewFinalizers(resource, old, bare);
-    // The last finalizer of an object that is already invalid must still be removable.
-    const isLeaving = Boolean(old.metadata.deletionTimestamp) && isSpecEqual(old, bare);
-    if (isLeaving) return bare;
-    const admitted = admit(resource, bare, {
-      operation: 'UPDATE',
-      userName: context.user.name,
-      nowMs: this.clock.now(),
-      old,
-    });
-    return admitted === bare ? bare : { ...admitted, metadata: { ...admitted.metadata } };
+    if (appliedFields) next.metadata.managedFields = appliedFields;
+    else if (object.metadata.managedFields?.length === 0) delete next.metadata.managedFields;
+    return next;
   }
 
-  private write(
+  /** Validation and generation, after the last change to the object. */
+  private finishRewrite(
+    resource: Resource,
+    old: KubeObject,
+    next: KubeObject,
+    { subresource }: Operation,
+    judged: AdmissionContext,
+  ): void {
+    if (subresource === 'status') return;
+    if (old.metadata.deletionTimestamp) assertNoNewFinalizers(resource, old, next);
+    if (!isLeaving(old, next)) assertValid(resource, next, judged);
+    if (resource.definition.hasGeneration !== false && !isSpecEqual(old, next))
+      next.metadata.generation = (old.metadata.generation ?? 1) + 1;
+  }
+
+  private commit(
     resource: Resource,
     old: KubeObject | undefined,
     object: KubeObject,
-    context: WriteContext & { subresource?: 'status' | undefined },
+    context: WriteContext,
     code: number,
   ): WriteResult {
-    if (context.fieldManager !== undefined || object.metadata.managedFields)
-      this.track(resource, old, object, context);
     if (context.dryRun) return { code, object: this.present(resource, object), durable: undefined };
     const durability = durabilityOf(resource, context.mustBeDurable);
     const written = isDeletable(object)
@@ -407,15 +469,10 @@ export class ObjectWriter {
     resource: Resource,
     old: KubeObject | undefined,
     object: KubeObject,
-    context: WriteContext & { subresource?: 'status' | undefined },
+    context: Operation,
   ): void {
     // Objects from a controller without a manager's name still move fields between owners.
     if (context.fieldManager === undefined && !old?.metadata.managedFields) return;
-    if (
-      context.fieldManager === undefined &&
-      object.metadata.managedFields !== old?.metadata.managedFields
-    )
-      return;
     const writer = this.fieldWriter(context, context.subresource);
     object.metadata.managedFields = recordUpdate(
       old,
@@ -429,7 +486,54 @@ export class ObjectWriter {
     const manager = (context.fieldManager ?? 'knit').slice(0, FIELD_MANAGER_LENGTH_MAX);
     return { manager, subresource, now: this.now() };
   }
+
+  private judged(context: WriteContext, old: KubeObject | undefined): AdmissionContext {
+    return {
+      operation: old ? 'UPDATE' : 'CREATE',
+      userName: context.user.name,
+      nowMs: this.clock.now(),
+      ...(old ? { old } : {}),
+    };
+  }
+
+  private admissionRequest(
+    operation: 'CREATE' | 'UPDATE',
+    resource: Resource,
+    namespace: string,
+    object: KubeObject,
+    context: WriteContext & { readonly subresource?: string | undefined },
+  ): AdmissionRequest {
+    const { user, dryRun, warnings, fieldManager, fieldValidation } = context;
+    return {
+      operation,
+      resource,
+      subresource: context.subresource,
+      namespace,
+      name: object.metadata.name ?? '',
+      object,
+      oldObject: undefined,
+      user,
+      dryRun,
+      options: { dryRun: dryRun ? ['All'] : undefined, fieldManager, fieldValidation },
+      warnings,
+    };
+  }
 }
+
+/** Its top level and metadata are the caller's to change. */
+const owned = (object: KubeObject): KubeObject & JsonObject => ({
+  ...object,
+  metadata: { ...object.metadata },
+});
+
+function replaceKey(object: JsonObject, key: string, value: unknown): void {
+  if (value === undefined) delete object[key];
+  else object[key] = value;
+}
+
+/** The last finalizer of an object that is already invalid must still be removable. */
+const isLeaving = (old: KubeObject, next: KubeObject): boolean =>
+  old.metadata.deletionTimestamp !== undefined && isSpecEqual(old, next);
 
 function patchObject(resource: Resource, object: KubeObject, request: PatchRequest): unknown {
   if (request.type === 'json') return applyJsonPatch(object, request.body);

@@ -1,7 +1,7 @@
 /**
  * Defaults and validation of a kind, and how their refusal reads: Knative's kinds answer as their
  * webhook does, all others as a built-in kind does. Runs the same functions as the webhook server
- * of a cluster installation. Admission webhooks of others are issue 3.
+ * of a cluster installation. Other people's webhooks are in admission/.
  */
 import type { FieldError } from '../apis/meta/field-error.ts';
 import { formatFieldErrors } from '../apis/meta/field-error.ts';
@@ -14,19 +14,25 @@ import { StatusError, type StatusCause } from './status-error.ts';
 const KNATIVE_GROUP_SUFFIX = '.knative.dev';
 const eventingGroups = ['eventing', 'messaging', 'sources', 'flows', 'sinks'];
 
-/** @returns the object with its defaults. @throws {StatusError} 400 or 422 with every problem found. */
-export function admit(
-  resource: Resource,
+/** The object with its kind's defaults filled in; itself where there is nothing to fill in. */
+export function withDefaults(
+  { definition }: Resource,
   object: KubeObject,
   context: AdmissionContext,
 ): KubeObject {
-  const { definition } = resource;
-  const defaulted = definition.applyDefaults ? definition.applyDefaults(object, context) : object;
-  const causes = validateMetadata(defaulted, resource.storeName);
+  return definition.applyDefaults ? definition.applyDefaults(object, context) : object;
+}
+
+/** @throws {StatusError} 400 or 422 with every problem found. */
+export function assertValid(
+  resource: Resource,
+  object: KubeObject,
+  context: AdmissionContext,
+): void {
+  const causes = validateMetadata(object, resource.storeName);
   if (causes.length > 0) throw StatusError.invalid(resource, object.metadata.name ?? '', causes);
-  const errors = definition.validate?.(defaulted, context) ?? [];
-  if (errors.length > 0) throw denial(resource, defaulted, errors);
-  return defaulted;
+  const errors = resource.definition.validate?.(object, context) ?? [];
+  if (errors.length > 0) throw denial(resource, object, errors);
 }
 
 function denial(

@@ -1,0 +1,36 @@
+/**
+ * The envelope of a body: is it an object of this kind, in this version, for this namespace? Fields
+ * below are the decoder's business. Pure. Source: k8s.io/apiserver pkg/endpoints/handlers (behaviour).
+ */
+import type { KubeObject, ObjectMeta } from '../apis/meta/object.ts';
+import { isJsonObject } from './json-value.ts';
+import type { Resource } from './kind-registry.ts';
+import { withoutUnset } from './object-rules.ts';
+import { StatusError } from './status-error.ts';
+
+/**
+ * A copy whose top two levels are the caller's to change, in the storage version's `apiVersion`.
+ * @throws {StatusError} 400
+ */
+export function readBody(resource: Resource, namespace: string, body: unknown): KubeObject {
+  if (!isJsonObject(body)) throw StatusError.badRequest('the body must be an object');
+  const { apiVersion = resource.apiVersion, kind = resource.kind, metadata = {} } = body;
+  if (apiVersion !== resource.apiVersion)
+    throw StatusError.badRequest(
+      `the API version in the data (${JSON.stringify(apiVersion)}) does not match the expected API version (${resource.apiVersion})`,
+    );
+  if (kind !== resource.kind)
+    throw StatusError.badRequest(
+      `the kind in the data (${JSON.stringify(kind)}) does not match the expected kind (${resource.kind})`,
+    );
+  if (!isJsonObject(metadata)) throw StatusError.badRequest('metadata must be an object');
+  const meta = withoutUnset(metadata) as unknown as ObjectMeta;
+  if (resource.definition.namespaced) {
+    meta.namespace ??= namespace;
+    if (meta.namespace !== namespace)
+      throw StatusError.badRequest(
+        `the namespace of the provided object does not match the namespace sent on the request`,
+      );
+  } else delete meta.namespace;
+  return { ...body, apiVersion: resource.storageApiVersion, kind: resource.kind, metadata: meta };
+}

@@ -1,0 +1,25 @@
+/**
+ * The seam between a request's JSON and an object that the writer may keep: types are checked,
+ * unknown fields refused, warned of or dropped. The rules are the schema's (see schema/); the
+ * writer decides when they apply: to every body, and to what a patch leaves.
+ */
+import type { KubeObject } from '../apis/meta/object.ts';
+import type { Resource } from './kind-registry.ts';
+
+/** What becomes of unknown and duplicate fields. Source: `fieldValidation` of the API. */
+export type FieldValidation = 'Ignore' | 'Warn' | 'Strict';
+
+export interface DecodeOptions {
+  readonly fieldValidation: FieldValidation;
+  /** Problems that the parser of the text found, such as duplicate keys. */
+  readonly parseProblems: readonly string[];
+  /** Texts for `Warning` headers; appended to. */
+  readonly warnings: string[];
+  /** `body`: as sent. `patch`: a stored object with a patch applied. `apply`: an applied configuration. */
+  readonly source: 'body' | 'patch' | 'apply';
+}
+
+export interface ObjectDecoder {
+  /** @returns the object, or a copy without what does not belong. @throws {StatusError} 400 */
+  decode(resource: Resource, object: KubeObject, options: DecodeOptions): KubeObject;
+}
