@@ -1,12 +1,16 @@
 /**
- * What stands between a connection and the handler: an `AccessGate` says who sends a request, or
- * refuses it. One gate per listener; HTTP requests and upgrades go through the same one.
+ * What stands between a connection and the handler: an `AccessGate` says on whose behalf a request
+ * is handled, or refuses it. One gate per listener; HTTP requests and upgrades go through the same
+ * one. Authentication, then impersonation, then authorization, as upstream's filters.
  */
-import { createHash, timingSafeEqual } from 'node:crypto';
 import type { IncomingHttpHeaders } from 'node:http';
 import { isPublicPath } from '../api-handler.ts';
 import { StatusError } from '../status-error.ts';
-import { administrator, anonymous, type UserInfo } from './user-info.ts';
+import type { Authenticator } from './authenticators.ts';
+import { impersonate } from './impersonation.ts';
+import type { Authorizer } from './rbac-authorizer.ts';
+import { attributesOf, forbidden } from './request-attributes.ts';
+import { administrator, anonymous, MASTERS_GROUP, type UserInfo } from './user-info.ts';
 
 /** The part of a request that decides. HTTP/1.1 and HTTP/2 requests of node:http(2) have this shape. */
 export interface GatedRequest {
@@ -30,16 +34,30 @@ export interface AccessGate {
 /** For a unix socket of mode 0600: whoever can connect is the administrator. */
 export const openGate: AccessGate = { admit: () => administrator };
 
-/** One token, whose bearer is the administrator. */
-export function makeTokenGate(token: string): AccessGate {
-  // Digests are compared, so that neither content nor length of the token shows in the time it takes.
-  const digest = (text: string): Buffer => createHash('sha256').update(text).digest();
-  const expected = digest(`Bearer ${token}`);
+/** @param authenticators asked in turn; the first that knows the sender decides. */
+export function makeAccessGate(
+  authenticators: readonly Authenticator[],
+  authorizer: Authorizer,
+): AccessGate {
   return {
-    admit({ headers }, path) {
-      if (timingSafeEqual(digest(headers.authorization ?? ''), expected)) return administrator;
-      if (isPublicPath(path)) return anonymous;
-      throw StatusError.unauthorized();
+    async admit(request, path, query) {
+      const isPublic = isPublicPath(path);
+      const sender = (await authenticate(request)) ?? (isPublic ? anonymous : undefined);
+      if (!sender) throw StatusError.unauthorized();
+      const user = impersonate(sender, request.headers, authorizer);
+      if (isPublic || user.groups.includes(MASTERS_GROUP)) return user;
+      const attributes = attributesOf(request.method ?? 'GET', path, query);
+      const { isAllowed, reason } = authorizer.authorize(user, attributes);
+      if (!isAllowed) throw forbidden(user, attributes, reason);
+      return user;
     },
   };
+
+  async function authenticate(request: GatedRequest): Promise<UserInfo | undefined> {
+    for (const authenticator of authenticators) {
+      const user = await authenticator(request);
+      if (user) return user;
+    }
+    return undefined;
+  }
 }
