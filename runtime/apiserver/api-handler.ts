@@ -71,6 +71,10 @@ export interface ApiHandlerOptions {
    * `deployments.apps/rollback`. They win over the built-in ones. @default none
    */
   readonly subresources?: ReadonlyMap<string, SubresourceHandler>;
+  /** What answers a kind that `isVirtual`, by `selfsubjectreviews.authentication.k8s.io`. @default none */
+  readonly questions?: ReadonlyMap<string, QuestionHandler>;
+  /** Further documents by path, such as `/openid/v1/jwks`. @default none */
+  readonly documents?: ReadonlyMap<string, () => MaybePromise<unknown>>;
   /** Host and port that `/api` names. */
   readonly serverAddress: () => string;
 }
@@ -87,6 +91,13 @@ export const isPublicPath = (path: string): boolean =>
 export type SubresourceHandler = (
   request: ApiRequest,
   target: SubresourceTarget,
+) => MaybePromise<ApiResponse>;
+
+/** Answers a create of a virtual kind. @param namespace empty for one without. @throws {StatusError} */
+export type QuestionHandler = (
+  request: ApiRequest,
+  resource: Resource,
+  namespace: string,
 ) => MaybePromise<ApiResponse>;
 
 export interface SubresourceTarget {
@@ -154,6 +165,11 @@ export class ApiHandler {
 
   private handleCollection(request: ApiRequest, target: Target): MaybePromise<ApiResponse> {
     const { resource, namespace } = target;
+    if (resource.definition.isVirtual) {
+      const answer = this.options.questions?.get(formatGroupResource(resource));
+      if (!answer || request.method !== 'POST') throw StatusError.methodNotAllowed();
+      return answer(request, resource, namespace ?? '');
+    }
     switch (request.method) {
       case 'GET':
         if (isTrue(request.query['watch'])) return this.watch(request, target);
@@ -383,11 +399,13 @@ export class ApiHandler {
     return { type: 'json', code, body };
   }
 
-  private describe(request: ApiRequest): ApiResponse {
+  private describe(request: ApiRequest): MaybePromise<ApiResponse> {
     const path = request.path.length > 1 ? request.path.replace(/\/$/, '') : request.path;
     if (request.method !== 'GET') throw StatusError.unknownPath();
     if (healthPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`)))
       return { type: 'text', code: 200, body: 'ok' };
+    const own = this.options.documents?.get(path);
+    if (own) return andThen(own(), (body) => ({ type: 'json', code: 200, body }));
     const { registry } = this.options;
     if (request.wantsAggregatedDiscovery && (path === '/api' || path === '/apis'))
       return {

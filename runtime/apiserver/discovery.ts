@@ -91,7 +91,7 @@ function makeApiResourceList(registry: KindRegistry, group: string, version: str
         singularName: resource.definition.singular,
         namespaced: resource.definition.namespaced,
         kind: resource.kind,
-        verbs: objectVerbs,
+        verbs: verbsOf(resource),
         ...(resource.definition.shortNames ? { shortNames: resource.definition.shortNames } : {}),
         ...(resource.definition.categories ? { categories: resource.definition.categories } : {}),
       },
@@ -126,6 +126,9 @@ export const makeAggregatedDiscovery = (registry: KindRegistry, isCore: boolean)
     })),
 });
 
+const verbsOf = ({ definition }: Resource): readonly string[] =>
+  definition.isVirtual ? ['create'] : objectVerbs;
+
 function describeResource(resource: Resource): unknown {
   const { definition } = resource;
   const subresources = subresourcesOf(resource).map(({ name, kind, verbs, scale }) => ({
@@ -140,7 +143,7 @@ function describeResource(resource: Resource): unknown {
     responseKind: { group: resource.group, version: resource.version, kind: resource.kind },
     scope: definition.namespaced ? 'Namespaced' : 'Cluster',
     singularResource: definition.singular,
-    verbs: objectVerbs,
+    verbs: verbsOf(resource),
     ...(definition.shortNames ? { shortNames: definition.shortNames } : {}),
     ...(definition.categories ? { categories: definition.categories } : {}),
     ...(subresources.length > 0 ? { subresources } : {}),

@@ -39,6 +39,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends Resou
    * behind; the object can be rebuilt from the machine or from other objects after a crash. @default sync
    */
   readonly durability?: 'sync' | 'behind';
+  /** A question: create is its only verb, the answer comes back, nothing is stored. @default false */
+  readonly isVirtual?: boolean;
   readonly columns?: readonly PrinterColumn[];
   /** Returns the object with defaults filled in; must not change its argument. */
   readonly applyDefaults?: (object: T, context: AdmissionContext) => T;

@@ -54,7 +54,7 @@ function bearerToken(authorization: string | undefined): string | undefined {
 export function makeCertificateAuthenticator(clock: Clock): Authenticator {
   const users = new WeakMap<object, { user: UserInfo; expiresAtMs: number }>();
   return ({ socket }) => {
-    const known = users.get(socket) ?? readCertificate(socket as Partial<TLSSocket>);
+    const known = users.get(socket) ?? readCertificate(socket);
     if (!known) return undefined;
     users.set(socket, known);
     // A connection may outlive its certificate.
