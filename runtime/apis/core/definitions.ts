@@ -4,10 +4,10 @@
  * Source: k8s.io/kubernetes pkg/apis/core (defaults, rules).
  */
 import type { FieldError } from '../meta/field-error.ts';
-import { missingField } from '../meta/field-error.ts';
 import type { AdmissionContext, KindDefinition } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
 import { defaultPodSpec, validatePodSpec } from './pod-spec.ts';
+import { defaultService, validateService } from './service-rules.ts';
 import { isSameStringMap } from './string-map.ts';
 import type {
   ConfigMap,
@@ -69,24 +69,7 @@ const service: KindDefinition<CoreService> = {
     { name: 'External-Name', type: 'string', jsonPath: '.spec.externalName' },
     { name: 'Port(s)', type: 'string', jsonPath: '.spec.ports[0].port' },
   ],
-  applyDefaults(object) {
-    const spec = object.spec ?? {};
-    const ports = spec.ports?.map((port) => ({
-      protocol: 'TCP',
-      ...port,
-      targetPort: port.targetPort ?? port.port,
-    }));
-    return {
-      ...object,
-      spec: {
-        sessionAffinity: 'None',
-        ...spec,
-        type: spec.type ?? 'ClusterIP',
-        ...(ports === undefined ? {} : { ports }),
-      },
-      status: object.status ?? { loadBalancer: {} },
-    };
-  },
+  applyDefaults: defaultService,
   validate: validateService,
 };
 
@@ -240,7 +223,6 @@ export const coreDefinitions: readonly KindDefinition[] = [
 
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 const dataKeyPattern = /^[-._a-zA-Z0-9]{1,253}$/;
-const portNumberMax = 65_535;
 
 /** Base64 of UTF-8, without a Node API: this floor is pure data. */
 function encodeBase64(text: string): string {
@@ -256,24 +238,6 @@ function withStatus<T extends KubeObject & { status?: { phase?: unknown } }>(
   return object.status?.phase === undefined
     ? { ...object, status: { ...object.status, ...status } }
     : object;
-}
-
-function validateService(object: CoreService): FieldError[] {
-  const { type, ports = [], externalName } = object.spec;
-  if (type === 'ExternalName') return externalName ? [] : [missingField('spec.externalName')];
-  const isHeadless = object.spec.clusterIP === 'None';
-  if (ports.length === 0) return isHeadless ? [] : [missingField('spec.ports')];
-  return ports.flatMap(({ port, name }, index) => [
-    ...(Number.isInteger(port) && port > 0 && port <= portNumberMax
-      ? []
-      : [
-          {
-            message: `expected 1 <= ${port} <= ${portNumberMax}`,
-            paths: [`spec.ports[${index}].port`],
-          },
-        ]),
-    ...(ports.length > 1 && !name ? [missingField(`spec.ports[${index}].name`)] : []),
-  ]);
 }
 
 function validateKeys(data: unknown, field: string): FieldError[] {

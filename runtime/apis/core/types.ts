@@ -166,27 +166,52 @@ export interface ServicePort {
   port: number;
   targetPort?: number | string;
   protocol?: string;
+  nodePort?: number;
+  appProtocol?: string;
+}
+
+export interface ServiceSpec {
+  type?: string;
+  /** `None`: headless. */
+  clusterIP?: string;
+  /** The first is `clusterIP`. */
+  clusterIPs?: string[];
+  ipFamilies?: string[];
+  ipFamilyPolicy?: string;
+  externalName?: string;
+  externalIPs?: string[];
+  selector?: Record<string, string>;
+  ports?: ServicePort[];
+  sessionAffinity?: string;
+  sessionAffinityConfig?: { clientIP?: { timeoutSeconds?: number } };
+  internalTrafficPolicy?: string;
+  externalTrafficPolicy?: string;
+  publishNotReadyAddresses?: boolean;
+  allocateLoadBalancerNodePorts?: boolean;
+  loadBalancerClass?: string;
 }
 
 /** core/v1 Service; Knative's own is `serving/types.ts`. */
 export interface CoreService extends KubeObject {
-  spec: {
-    type?: string;
-    clusterIP?: string;
-    externalName?: string;
-    selector?: Record<string, string>;
-    ports?: ServicePort[];
-    sessionAffinity?: string;
-  };
+  spec: ServiceSpec;
   status?: { loadBalancer?: unknown };
 }
 
+export interface EndpointAddress {
+  ip: string;
+  hostname?: string;
+  nodeName?: string;
+  targetRef?: { kind?: string; name?: string; namespace?: string; uid?: string };
+}
+
+export interface EndpointSubset {
+  addresses?: EndpointAddress[];
+  notReadyAddresses?: EndpointAddress[];
+  ports?: { name?: string; port: number; protocol?: string; appProtocol?: string }[];
+}
+
 export interface Endpoints extends KubeObject {
-  subsets?: {
-    addresses?: { ip: string; targetRef?: { kind: string; name: string; namespace?: string } }[];
-    notReadyAddresses?: { ip: string }[];
-    ports?: { name?: string; port: number; protocol?: string }[];
-  }[];
+  subsets?: EndpointSubset[];
 }
 
 export interface ConfigMap extends KubeObject {
@@ -225,6 +250,7 @@ export interface Event extends KubeObject {
     name?: string;
     namespace?: string;
     uid?: string;
+    fieldPath?: string;
   };
   reason?: string;
   message?: string;
