@@ -11,7 +11,7 @@ import type { ServerWatchEvent } from '../watch.ts';
 import { isClosed, type HttpResponse } from './http-streams.ts';
 
 /** Changes that may wait for one reader beyond the initial state; then it must watch again. */
-const BACKLOG_EVENTS_MAX = 10_000;
+const BACKLOG_EVENTS_MAX = 4_000;
 /** Text made for one reader at a time. */
 const WRITE_BYTES = 64 * 1024;
 
