@@ -48,13 +48,27 @@ function denial(
     const text = details === undefined ? message : `${message}: ${details}`;
     const fields = paths.length === 0 ? [undefined] : paths;
     return fields.map((field) => ({
-      reason: 'FieldValueInvalid',
+      reason: reasonOf(message),
       message: text,
       ...(field === undefined ? {} : { field }),
     }));
   });
   return StatusError.invalid(resource, object.metadata.name, causes);
 }
+
+/** The first words of a field error say what kind it is. */
+const reasons: readonly (readonly [string, string])[] = [
+  ['Required value', 'FieldValueRequired'],
+  ['Unsupported value', 'FieldValueNotSupported'],
+  ['Forbidden', 'FieldValueForbidden'],
+  ['Duplicate value', 'FieldValueDuplicate'],
+  ['Not found', 'FieldValueNotFound'],
+  ['Too long', 'FieldValueTooLong'],
+  ['Too many', 'FieldValueTooMany'],
+];
+
+const reasonOf = (message: string): string =>
+  reasons.find(([start]) => message.startsWith(start))?.[1] ?? 'FieldValueInvalid';
 
 function webhookName(group: string): string {
   const part = group.slice(0, -KNATIVE_GROUP_SUFFIX.length);

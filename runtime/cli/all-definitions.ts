@@ -2,20 +2,26 @@
 import { admissionregistrationDefinitions } from '../apis/admissionregistration/definitions.ts';
 import { appsDefinitions } from '../apis/apps/definitions.ts';
 import { autoscalingDefinitions } from '../apis/autoscaling/definitions.ts';
+import { horizontalDefinitions } from '../apis/autoscaling/horizontal-definitions.ts';
+import { batchDefinitions } from '../apis/batch/definitions.ts';
 import { coordinationDefinitions } from '../apis/coordination/definitions.ts';
 import { coreDefinitions } from '../apis/core/definitions.ts';
 import { discoveryDefinitions } from '../apis/discovery/definitions.ts';
 import { eventingDefinitions } from '../apis/eventing/definitions.ts';
 import { gatewayDefinitions } from '../apis/gateway/definitions.ts';
 import type { KindDefinition } from '../apis/meta/kind-definition.ts';
+import { builtinNetworkingDefinitions } from '../apis/networking/builtin-definitions.ts';
 import { networkingDefinitions } from '../apis/networking/definitions.ts';
+import { policyDefinitions } from '../apis/policy/definitions.ts';
 import { rbacDefinitions } from '../apis/rbac/definitions.ts';
+import { schedulingDefinitions } from '../apis/scheduling/definitions.ts';
 import type { ServingAdmissionConfig } from '../apis/serving/definitions.ts';
 import {
   defaultServingAdmissionConfig,
   makeServingDefinitions,
 } from '../apis/serving/definitions.ts';
 import { sourcesDefinitions } from '../apis/sources/definitions.ts';
+import { storageDefinitions } from '../apis/storage/definitions.ts';
 import { tektonDefinitions } from '../apis/tekton/definitions.ts';
 
 /** @param servingConfig asked at each write of a kind of Serving. */
@@ -24,6 +30,12 @@ export const makeAllDefinitions = (
 ): readonly KindDefinition[] => [
   ...coreDefinitions,
   ...appsDefinitions,
+  ...batchDefinitions,
+  ...horizontalDefinitions,
+  ...policyDefinitions,
+  ...storageDefinitions,
+  ...schedulingDefinitions,
+  ...builtinNetworkingDefinitions,
   ...coordinationDefinitions,
   ...rbacDefinitions,
   ...admissionregistrationDefinitions,

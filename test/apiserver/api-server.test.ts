@@ -176,7 +176,7 @@ describe('API server', () => {
         { metadata: { name: 'a' }, spec: { containers: [] } },
         422,
         'Invalid',
-        /^Pod "a" is invalid: spec\.containers: missing field/,
+        /^Pod "a" is invalid: spec\.containers: Required value/,
       ],
     ];
     for (const [title, path, body, code, reason, message] of refusals)

@@ -204,7 +204,9 @@ function makeStatus(
 function makeProgress(
   deployment: Deployment,
   observed: {
-    counts: Required<Omit<Status, 'conditions' | 'observedGeneration'>>;
+    counts: Required<
+      Pick<Status, 'replicas' | 'updatedReplicas' | 'readyReplicas' | 'availableReplicas'>
+    >;
     wanted: number;
     now: string;
   },

@@ -1,9 +1,20 @@
-/** Kubernetes' apps/v1 kinds that Knit's agent runs. */
-import type { PodTemplateSpec } from '../core/types.ts';
+/** Kubernetes' apps/v1 kinds, with the fields that their controllers read and write. */
+import type { PersistentVolumeClaim, PodTemplateSpec } from '../core/types.ts';
+import type { LabelSelector } from '../meta/label-selector.ts';
 import type { KubeObject, ResourceKind } from '../meta/object.ts';
 
-export interface LabelSelector {
-  matchLabels?: Record<string, string>;
+export type { LabelSelector };
+
+/** A number, or a percentage such as `25%`. */
+export type IntOrPercent = number | string;
+
+export interface WorkloadCondition {
+  type: string;
+  status: string;
+  reason?: string;
+  message?: string;
+  lastUpdateTime?: string;
+  lastTransitionTime?: string;
 }
 
 export interface Deployment extends KubeObject {
@@ -11,9 +22,14 @@ export interface Deployment extends KubeObject {
     replicas?: number;
     selector: LabelSelector;
     template: PodTemplateSpec;
+    minReadySeconds?: number;
+    paused?: boolean;
     progressDeadlineSeconds?: number;
     revisionHistoryLimit?: number;
-    strategy?: unknown;
+    strategy?: {
+      type?: string;
+      rollingUpdate?: { maxUnavailable?: IntOrPercent; maxSurge?: IntOrPercent };
+    };
   };
   status?: {
     observedGeneration?: number;
@@ -22,21 +38,103 @@ export interface Deployment extends KubeObject {
     readyReplicas?: number;
     availableReplicas?: number;
     unavailableReplicas?: number;
-    conditions?: {
-      type: string;
-      status: string;
-      reason?: string;
-      message?: string;
-      lastUpdateTime?: string;
-      lastTransitionTime?: string;
-    }[];
+    terminatingReplicas?: number;
+    collisionCount?: number;
+    conditions?: WorkloadCondition[];
   };
 }
 
-export const deploymentKind: ResourceKind<Deployment> = {
+export interface ReplicaSet extends KubeObject {
+  spec: {
+    replicas?: number;
+    minReadySeconds?: number;
+    selector: LabelSelector;
+    template: PodTemplateSpec;
+  };
+  status?: {
+    replicas?: number;
+    fullyLabeledReplicas?: number;
+    readyReplicas?: number;
+    availableReplicas?: number;
+    terminatingReplicas?: number;
+    observedGeneration?: number;
+    conditions?: WorkloadCondition[];
+  };
+}
+
+export interface StatefulSet extends KubeObject {
+  spec: {
+    replicas?: number;
+    serviceName?: string;
+    selector: LabelSelector;
+    template: PodTemplateSpec;
+    minReadySeconds?: number;
+    podManagementPolicy?: string;
+    revisionHistoryLimit?: number;
+    volumeClaimTemplates?: PersistentVolumeClaim[];
+    ordinals?: { start?: number };
+    updateStrategy?: {
+      type?: string;
+      rollingUpdate?: { partition?: number; maxUnavailable?: IntOrPercent };
+    };
+    persistentVolumeClaimRetentionPolicy?: { whenDeleted?: string; whenScaled?: string };
+  };
+  status?: {
+    observedGeneration?: number;
+    replicas: number;
+    readyReplicas?: number;
+    currentReplicas?: number;
+    updatedReplicas?: number;
+    availableReplicas?: number;
+    currentRevision?: string;
+    updateRevision?: string;
+    collisionCount?: number;
+    conditions?: WorkloadCondition[];
+  };
+}
+
+export interface DaemonSet extends KubeObject {
+  spec: {
+    selector: LabelSelector;
+    template: PodTemplateSpec;
+    minReadySeconds?: number;
+    revisionHistoryLimit?: number;
+    updateStrategy?: {
+      type?: string;
+      rollingUpdate?: { maxUnavailable?: IntOrPercent; maxSurge?: IntOrPercent };
+    };
+  };
+  status?: {
+    currentNumberScheduled: number;
+    numberMisscheduled: number;
+    desiredNumberScheduled: number;
+    numberReady: number;
+    updatedNumberScheduled?: number;
+    numberAvailable?: number;
+    numberUnavailable?: number;
+    observedGeneration?: number;
+    collisionCount?: number;
+  };
+}
+
+export interface ControllerRevision extends KubeObject {
+  data?: unknown;
+  revision: number;
+}
+
+const apps = <T extends KubeObject>(kind: string, plural: string): ResourceKind<T> => ({
   group: 'apps',
   version: 'v1',
-  kind: 'Deployment',
-  plural: 'deployments',
+  kind,
+  plural,
   namespaced: true,
-};
+});
+
+export const deploymentKind = apps<Deployment>('Deployment', 'deployments');
+export const replicaSetKind = apps<ReplicaSet>('ReplicaSet', 'replicasets');
+export const statefulSetKind = apps<StatefulSet>('StatefulSet', 'statefulsets');
+export const daemonSetKind = apps<DaemonSet>('DaemonSet', 'daemonsets');
+export const controllerRevisionKind = apps<ControllerRevision>(
+  'ControllerRevision',
+  'controllerrevisions',
+);

@@ -4,11 +4,15 @@
  * Source: k8s.io/kubernetes pkg/apis/core (defaults, rules).
  */
 import type { FieldError } from '../meta/field-error.ts';
+import { forbidden, invalid } from '../meta/field-rule.ts';
 import type { AdmissionContext, KindDefinition } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
-import { defaultPodSpec, validatePodSpec } from './pod-spec.ts';
+import { defaultPod, validatePodSpec, validatePodUpdate } from './pod-spec.ts';
+import { qosClassOf } from './qos-class.ts';
+import { resourceDefinitions } from './resource-definitions.ts';
 import { defaultService, validateService } from './service-rules.ts';
 import { isSameStringMap } from './string-map.ts';
+import { ageColumn } from './workload-columns.ts';
 import type {
   ConfigMap,
   CoreService,
@@ -48,12 +52,25 @@ const pod: KindDefinition<Pod> = {
     },
     { name: 'Status', type: 'string', jsonPath: '.status.phase' },
     { name: 'Restarts', type: 'integer', jsonPath: '.status.containerStatuses[0].restartCount' },
+    ageColumn,
     { name: 'IP', type: 'string', jsonPath: '.status.podIP', priority: 1 },
     { name: 'Node', type: 'string', jsonPath: '.spec.nodeName', priority: 1 },
   ],
-  applyDefaults: (object) =>
-    withStatus({ ...object, spec: defaultPodSpec(object.spec) }, { phase: 'Pending' }),
-  validate: (object) => validatePodSpec(object.spec, 'spec'),
+  applyDefaults(object, { operation, old }) {
+    // An update that leaves the spec alone (labels, finalizers) needs no second look at it.
+    const before = (old as Pod | undefined)?.spec;
+    const spec = before === object.spec ? object.spec : defaultPod(object.spec);
+    const made = { ...object, spec };
+    return operation === 'CREATE'
+      ? withStatus(made, { phase: 'Pending', qosClass: qosClassOf(spec) })
+      : made;
+  },
+  validate(object, { old }) {
+    const before = (old as Pod | undefined)?.spec;
+    if (before !== undefined && before === object.spec) return [];
+    const errors = validatePodSpec(object.spec, 'spec');
+    return before && errors.length === 0 ? validatePodUpdate(object.spec, before) : errors;
+  },
 };
 
 const service: KindDefinition<CoreService> = {
@@ -68,6 +85,7 @@ const service: KindDefinition<CoreService> = {
     { name: 'Cluster-IP', type: 'string', jsonPath: '.spec.clusterIP' },
     { name: 'External-Name', type: 'string', jsonPath: '.spec.externalName' },
     { name: 'Port(s)', type: 'string', jsonPath: '.spec.ports[0].port' },
+    ageColumn,
   ],
   applyDefaults: defaultService,
   validate: validateService,
@@ -79,7 +97,7 @@ const namespace: KindDefinition<Namespace> = {
   shortNames: ['ns'],
   hasStatus: true,
   hasGeneration: false,
-  columns: [{ name: 'Status', type: 'string', jsonPath: '.status.phase' }],
+  columns: [{ name: 'Status', type: 'string', jsonPath: '.status.phase' }, ageColumn],
   applyDefaults: (object) =>
     withStatus(
       {
@@ -102,6 +120,7 @@ const configMap: KindDefinition<ConfigMap> = {
   shortNames: ['cm'],
   hasStatus: false,
   hasGeneration: false,
+  columns: [ageColumn],
   validate: (object, context) => [
     ...validateKeys(object.data, 'data'),
     ...validateKeys(object.binaryData, 'binaryData'),
@@ -114,7 +133,7 @@ const secret: KindDefinition<Secret> = {
   singular: 'secret',
   hasStatus: false,
   hasGeneration: false,
-  columns: [{ name: 'Type', type: 'string', jsonPath: '.type' }],
+  columns: [{ name: 'Type', type: 'string', jsonPath: '.type' }, ageColumn],
   applyDefaults(object) {
     const { stringData, ...rest } = object;
     if (stringData === undefined) return { ...rest, type: object.type ?? 'Opaque' };
@@ -131,8 +150,11 @@ const secret: KindDefinition<Secret> = {
     ...validateKeys(object.data, 'data'),
     ...Object.entries(object.data ?? {})
       .filter(([, value]) => typeof value !== 'string' || !base64Pattern.test(value))
-      .map(([key]) => ({ message: 'invalid value: not base64', paths: [`data[${key}]`] })),
+      .map(([key, value]) => invalid(`data[${key}]`, value, 'must be base64')),
     ...validateImmutable(object, context),
+    ...(context.old && object.type !== (context.old as Secret).type
+      ? [invalid('type', object.type, 'field is immutable')]
+      : []),
   ],
 };
 
@@ -145,8 +167,22 @@ const persistentVolumeClaim: KindDefinition<PersistentVolumeClaim> = {
   columns: [
     { name: 'Status', type: 'string', jsonPath: '.status.phase' },
     { name: 'Volume', type: 'string', jsonPath: '.spec.volumeName' },
+    { name: 'Capacity', type: 'string', jsonPath: '.status.capacity.storage' },
+    { name: 'Access Modes', type: 'string', jsonPath: '.status.accessModes[*]' },
+    { name: 'StorageClass', type: 'string', jsonPath: '.spec.storageClassName' },
+    ageColumn,
+    { name: 'VolumeMode', type: 'string', jsonPath: '.spec.volumeMode', priority: 1 },
   ],
-  applyDefaults: (object) => withStatus(object, { phase: 'Pending' }),
+  applyDefaults: (object) =>
+    withStatus(
+      typeof object.spec === 'object' && object.spec !== null
+        ? {
+            ...object,
+            spec: { ...object.spec, volumeMode: object.spec.volumeMode ?? 'Filesystem' },
+          }
+        : object,
+      { phase: 'Pending' },
+    ),
 };
 
 const persistentVolume: KindDefinition<PersistentVolume> = {
@@ -159,6 +195,7 @@ const persistentVolume: KindDefinition<PersistentVolume> = {
     { name: 'Reclaim Policy', type: 'string', jsonPath: '.spec.persistentVolumeReclaimPolicy' },
     { name: 'Status', type: 'string', jsonPath: '.status.phase' },
     { name: 'Claim', type: 'string', jsonPath: '.spec.claimRef.name' },
+    ageColumn,
   ],
   applyDefaults: (object) => withStatus(object, { phase: 'Available' }),
 };
@@ -179,6 +216,10 @@ export const coreDefinitions: readonly KindDefinition[] = [
     hasGeneration: false,
     // Follows from Pods.
     durability: 'behind',
+    columns: [
+      { name: 'Endpoints', type: 'string', jsonPath: '.subsets[*].addresses[*].ip' },
+      ageColumn,
+    ],
   },
   {
     ...nodeKind,
@@ -193,6 +234,8 @@ export const coreDefinitions: readonly KindDefinition[] = [
         type: 'string',
         jsonPath: '.status.conditions[?(@.type=="Ready")].status',
       },
+      ageColumn,
+      { name: 'Version', type: 'string', jsonPath: '.status.nodeInfo.kubeletVersion' },
     ],
   },
   {
@@ -201,6 +244,7 @@ export const coreDefinitions: readonly KindDefinition[] = [
     shortNames: ['sa'],
     hasStatus: false,
     hasGeneration: false,
+    columns: [ageColumn],
   },
   {
     ...eventKind,
@@ -219,9 +263,12 @@ export const coreDefinitions: readonly KindDefinition[] = [
       { name: 'Message', type: 'string', jsonPath: '.message' },
     ],
   },
+  ...resourceDefinitions,
 ];
 
 const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
+const dataKeyRule =
+  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
 const dataKeyPattern = /^[-._a-zA-Z0-9]{1,253}$/;
 
 /** Base64 of UTF-8, without a Node API: this floor is pure data. */
@@ -241,26 +288,24 @@ function withStatus<T extends KubeObject & { status?: { phase?: unknown } }>(
 }
 
 function validateKeys(data: unknown, field: string): FieldError[] {
-  if (data === undefined) return [];
-  if (typeof data !== 'object' || data === null || Array.isArray(data))
-    return [{ message: 'invalid value: must be a map', paths: [field] }];
+  if (data === undefined || data === null) return [];
+  if (typeof data !== 'object' || Array.isArray(data))
+    return [invalid(field, data, 'must be a map')];
   return Object.keys(data)
     .filter((key) => !dataKeyPattern.test(key) || key === '.' || key === '..')
-    .map((key) => ({
-      message: 'invalid key name: only letters, digits, "-", "_" and "." are allowed',
-      paths: [`${field}[${key}]`],
-    }));
+    .map((key) => invalid(`${field}[${key}]`, key, dataKeyRule));
 }
 
 /** Both kinds freeze their data, and the switch itself, once `immutable` is set. */
 function validateImmutable(object: ConfigMap | Secret, { old }: AdmissionContext): FieldError[] {
   const before: ConfigMap | Secret | undefined = old;
   if (before?.immutable !== true) return [];
+  const rule = 'field is immutable when `immutable` is set';
   const binaryOf = (item: ConfigMap | Secret): Record<string, string> =>
     ('binaryData' in item && item.binaryData) || {};
-  const isSame =
-    isSameStringMap(object.data, before.data) &&
-    isSameStringMap(binaryOf(object), binaryOf(before));
-  if (object.immutable === true && isSame) return [];
-  return [{ message: 'field is immutable when `immutable` is set', paths: ['data'] }];
+  return [
+    ...(object.immutable === true ? [] : [forbidden('immutable', rule)]),
+    ...(isSameStringMap(object.data, before.data) ? [] : [forbidden('data', rule)]),
+    ...(isSameStringMap(binaryOf(object), binaryOf(before)) ? [] : [forbidden('binaryData', rule)]),
+  ];
 }

@@ -152,6 +152,9 @@ export interface Pod extends KubeObject {
     startTime?: string;
     reason?: string;
     message?: string;
+    qosClass?: string;
+    observedGeneration?: number;
+    initContainerStatuses?: ContainerStatus[];
     containerStatuses?: ContainerStatus[];
   };
 }
@@ -159,6 +162,37 @@ export interface Pod extends KubeObject {
 export interface PodTemplateSpec {
   metadata?: { labels?: Record<string, string>; annotations?: Record<string, string> };
   spec: PodSpec;
+}
+
+export interface ReplicationController extends KubeObject {
+  spec: {
+    replicas?: number;
+    minReadySeconds?: number;
+    selector?: Record<string, string>;
+    template?: PodTemplateSpec;
+  };
+  status?: { replicas: number };
+}
+
+export interface PodTemplate extends KubeObject {
+  template: PodTemplateSpec;
+}
+
+export interface ResourceQuota extends KubeObject {
+  spec?: { hard?: Record<string, string>; scopes?: string[] };
+  status?: { hard?: Record<string, string>; used?: Record<string, string> };
+}
+
+export interface LimitRange extends KubeObject {
+  spec?: {
+    limits?: {
+      type: string;
+      max?: Record<string, string>;
+      min?: Record<string, string>;
+      default?: Record<string, string>;
+      defaultRequest?: Record<string, string>;
+    }[];
+  };
 }
 
 export interface ServicePort {
@@ -268,8 +302,13 @@ export interface PersistentVolumeClaim extends KubeObject {
     resources?: ResourceRequirements;
     volumeName?: string;
     storageClassName?: string;
+    volumeMode?: string;
   };
-  status?: { phase?: 'Pending' | 'Bound' | 'Lost' };
+  status?: {
+    phase?: 'Pending' | 'Bound' | 'Lost';
+    accessModes?: string[];
+    capacity?: Record<string, string>;
+  };
 }
 
 export interface PersistentVolume extends KubeObject {
@@ -308,3 +347,10 @@ export const persistentVolumeKind = core<PersistentVolume>(
   'persistentvolumes',
   false,
 );
+export const replicationControllerKind = core<ReplicationController>(
+  'ReplicationController',
+  'replicationcontrollers',
+);
+export const podTemplateKind = core<PodTemplate>('PodTemplate', 'podtemplates');
+export const resourceQuotaKind = core<ResourceQuota>('ResourceQuota', 'resourcequotas');
+export const limitRangeKind = core<LimitRange>('LimitRange', 'limitranges');
