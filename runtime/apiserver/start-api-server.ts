@@ -10,9 +10,11 @@ import type { KubeTransport } from '../kube/transport.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { Random } from '../std/random.ts';
+import { AdmissionChain } from './admission/admission-chain.ts';
 import { ApiHandler } from './api-handler.ts';
 import { AccessControl } from './auth/access-control.ts';
 import { openGate, type AccessGate } from './auth/access-gate.ts';
+import { JWKS_PATH, OPENID_CONFIGURATION_PATH } from './auth/service-account-tokens.ts';
 import { jsonCodec } from './codec/json-codec.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import { HttpListener, type UpgradeRequest } from './http-listener.ts';
@@ -59,6 +61,8 @@ export interface ApiServerOptions {
   };
   /** The bearer token of `system:admin` on the TLS listener. Required with `tls`. */
   readonly token?: string;
+  /** Signs the tokens of service accounts: PKCS#8 PEM of a P-256 key. @default one of this start only */
+  readonly serviceAccountKey?: string;
   /** A second listener; whoever may open the socket (mode 0600) is `system:admin`. */
   readonly socketPath?: string;
   /** Reads container logs for `pods/log`; without it that path answers 500. */
@@ -88,8 +92,17 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const cipher = makeRecordCipher(keyFile.keys, keyPath);
   const store = new ObjectStore({ journal, clock, logger, cipher });
   keyFile.save();
-  const writer = new ObjectWriter({ store, clock, random, newUid: () => randomUUID() });
-  const deleter = new ObjectDeleter({ store, clock });
+  const access = new AccessControl({
+    store,
+    registry,
+    clock,
+    logger,
+    administratorToken: options.token,
+    serviceAccountKey: options.serviceAccountKey,
+  });
+  const admission = new AdmissionChain(access.admission);
+  const writer = new ObjectWriter({ store, clock, random, newUid: () => randomUUID(), admission });
+  const deleter = new ObjectDeleter({ store, clock, admission });
   const watches = new OpenWatches(clock);
   let address = '';
   const handler = new ApiHandler({
@@ -99,18 +112,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     deleter,
     clock,
     readPodLog: options.readPodLog,
+    subresources: access.subresources,
+    questions: access.questions,
+    documents: new Map([
+      [JWKS_PATH, () => access.tokens.jwks()],
+      [OPENID_CONFIGURATION_PATH, () => access.tokens.openIdConfiguration(`https://${address}`)],
+    ]),
     serverAddress: () => address,
   });
   const transport = makeInProcessTransport({ handler, watches });
   const client = new KubeClient(transport);
-  const access = new AccessControl({
-    store,
-    registry,
-    client,
-    clock,
-    logger,
-    administratorToken: options.token,
-  });
   const background = { store, registry, deleter, clock, logger };
   const collector = new GarbageCollector(background);
   const namespaces = new NamespaceLifecycle(background);
@@ -149,7 +160,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   try {
     await store.begin();
     await createInitialNamespaces(writer, registry, store);
-    await access.start();
+    await access.start(client);
     if (options.tls && token) {
       const { cert, key, host, port } = options.tls;
       const service = listenerFor(access.tlsGate);

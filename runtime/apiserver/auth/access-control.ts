@@ -1,13 +1,17 @@
 /**
  * Authentication and authorization of one API server put together: what the listeners ask
- * (`tlsGate`), what other parts ask (`authorizer`), and the background work behind both.
+ * (`tlsGate`), what the handler and the writer are given, and the background work behind it all.
  */
+import { generateKeyPairSync } from 'node:crypto';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
+import type { AdmissionPlugin } from '../admission/admission-chain.ts';
+import type { QuestionHandler, SubresourceHandler } from '../api-handler.ts';
 import type { KindRegistry } from '../kind-registry.ts';
 import type { Store } from '../store/store.ts';
 import { makeAccessGate, type AccessGate } from './access-gate.ts';
+import { makeAccessReviews } from './access-reviews.ts';
 import {
   makeAdministratorToken,
   makeBearerAuthenticator,
@@ -16,21 +20,30 @@ import {
 import { ClusterRoleAggregation } from './cluster-role-aggregation.ts';
 import { RbacAuthorizer, type Authorizer } from './rbac-authorizer.ts';
 import { reconcileBootstrapPolicy } from './reconcile-bootstrap-policy.ts';
+import { makeRoleEscalationCheck } from './role-escalation.ts';
+import { ServiceAccountTokens } from './service-account-tokens.ts';
+import { makeTokenRequestHandler } from './token-request.ts';
 
 export interface AccessControlOptions {
   readonly store: Store;
   readonly registry: KindRegistry;
-  /** In process: its writes are the server's own. */
-  readonly client: KubeClient;
   readonly clock: Clock;
   readonly logger: Logger;
   /** Undefined: nobody is the administrator by a token. */
   readonly administratorToken: string | undefined;
+  /** See `ServiceAccountTokensOptions`. Undefined: one that is forgotten with the process. */
+  readonly serviceAccountKey: string | undefined;
 }
 
 export class AccessControl {
   readonly authorizer: Authorizer;
   readonly tlsGate: AccessGate;
+  readonly tokens: ServiceAccountTokens;
+  /** For the handler, by `plural.group` and by `plural/subresource`. */
+  readonly questions: ReadonlyMap<string, QuestionHandler>;
+  readonly subresources: ReadonlyMap<string, SubresourceHandler>;
+  /** For the writer's admission chain. */
+  readonly admission: readonly AdmissionPlugin[];
   private readonly options: AccessControlOptions;
   private readonly rbac: RbacAuthorizer;
   private aggregation: ClusterRoleAggregation | undefined;
@@ -38,21 +51,34 @@ export class AccessControl {
   constructor(options: AccessControlOptions) {
     this.options = options;
     const { store, clock, administratorToken } = options;
-    this.rbac = new RbacAuthorizer(store);
-    this.authorizer = this.rbac;
-    const tokens =
+    const rbac = new RbacAuthorizer(store);
+    const key = options.serviceAccountKey ?? makeKey();
+    const tokens = new ServiceAccountTokens({ store, clock, key });
+    const administrator =
       administratorToken === undefined ? [] : [makeAdministratorToken(administratorToken)];
+    const bearer = makeBearerAuthenticator([
+      ...administrator,
+      async (token) => (await tokens.verify(token))?.user,
+    ]);
+    this.rbac = rbac;
+    this.authorizer = rbac;
+    this.tokens = tokens;
     // As upstream: a certificate comes first, so that a stray token in a header does not hide it.
-    this.tlsGate = makeAccessGate(
-      [makeCertificateAuthenticator(clock), makeBearerAuthenticator(tokens)],
-      this.rbac,
-    );
+    this.tlsGate = makeAccessGate([makeCertificateAuthenticator(clock), bearer], rbac);
+    this.questions = makeAccessReviews(rbac, (token, audiences) => tokens.verify(token, audiences));
+    this.subresources = new Map([
+      ['serviceaccounts/token', makeTokenRequestHandler({ store, clock, tokens })],
+    ]);
+    this.admission = [makeRoleEscalationCheck(rbac)];
   }
 
-  /** Resolves when the bootstrap roles and bindings are on disk. */
-  async start(): Promise<void> {
-    const { store, client, clock, logger } = this.options;
-    await reconcileBootstrapPolicy(this.options);
+  /**
+   * Resolves when the bootstrap roles and bindings are on disk.
+   * @param client in process: its writes are the server's own.
+   */
+  async start(client: KubeClient): Promise<void> {
+    const { store, registry, clock, logger } = this.options;
+    await reconcileBootstrapPolicy({ store, registry, client });
     this.aggregation = new ClusterRoleAggregation({ store, client, clock, logger });
   }
 
@@ -61,3 +87,9 @@ export class AccessControl {
     this.aggregation?.stop();
   }
 }
+
+const makeKey = (): string =>
+  generateKeyPairSync('ec', { namedCurve: 'P-256' }).privateKey.export({
+    type: 'pkcs8',
+    format: 'pem',
+  }) as string;
