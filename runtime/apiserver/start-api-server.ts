@@ -11,6 +11,10 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { Random } from '../std/random.ts';
 import { AdmissionChain } from './admission/admission-chain.ts';
+import { ServiceAddresses } from './admission/service-addresses.ts';
+import { makeServiceResolver } from './admission/service-resolver.ts';
+import { WebhookAdmission } from './admission/webhook-admission.ts';
+import { WebhookClient } from './admission/webhook-client.ts';
 import { ApiHandler } from './api-handler.ts';
 import { AccessControl } from './auth/access-control.ts';
 import { openGate, type AccessGate } from './auth/access-gate.ts';
@@ -67,6 +71,8 @@ export interface ApiServerOptions {
   readonly socketPath?: string;
   /** Reads container logs for `pods/log`; without it that path answers 500. */
   readonly readPodLog?: PodLogReader;
+  /** The network that ClusterIPs are taken from. @default 10.128.0.0/16 */
+  readonly serviceCidr?: string;
   /** Takes over connections that ask for an upgrade (exec, attach, port-forward). */
   readonly upgrade?: (upgrade: UpgradeRequest) => Promise<void>;
 }
@@ -79,6 +85,8 @@ export interface ApiServer {
   /** Ends all watches, closes the listeners, writes what is not on disk yet. */
   close(): Promise<void>;
 }
+
+const SERVICE_CIDR_DEFAULT = '10.128.0.0/16';
 
 /** Resolves when everything is loaded, the initial namespaces are on disk and the listeners listen. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
@@ -100,8 +108,16 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     administratorToken: options.token,
     serviceAccountKey: options.serviceAccountKey,
   });
-  const admission = new AdmissionChain(access.admission);
-  const writer = new ObjectWriter({ store, clock, random, newUid: () => randomUUID(), admission });
+  const newUid = (): string => randomUUID();
+  const webhooks = new WebhookClient(makeServiceResolver(store, random));
+  const cidr = options.serviceCidr ?? SERVICE_CIDR_DEFAULT;
+  const addresses = new ServiceAddresses({ store, clock, random, cidr });
+  const admission = new AdmissionChain([
+    new WebhookAdmission({ store, registry, client: webhooks, newUid, logger }),
+    addresses,
+    ...access.admission,
+  ]);
+  const writer = new ObjectWriter({ store, clock, random, newUid, admission });
   const deleter = new ObjectDeleter({ store, clock, admission });
   const watches = new OpenWatches(clock);
   let address = '';
@@ -154,6 +170,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     collector.stop();
     namespaces.stop();
     await Promise.all(servers.map((server) => server.close()));
+    webhooks.close();
     await store.close();
   };
 

@@ -38,8 +38,7 @@ export function makeReview(
   const optionsKind = optionsKinds[operation];
   const inVersion = (value: AdmissionRequest['object']): unknown => {
     if (value === undefined) return null;
-    // A converted kind is sent as it is stored; relabelling would be a lie about its schema.
-    if (value.kind !== resource.kind || resource.isConverted) return value;
+    if (value.kind !== resource.kind) return value;
     return value.apiVersion === matched.apiVersion
       ? value
       : { ...value, apiVersion: matched.apiVersion };
