@@ -30,6 +30,12 @@ if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
   mustRun(process.execPath, [tsc, '-p', root, '--outDir', fresh]);
   // The function servers go into images as they are: plain JavaScript and Python, built by nobody.
   cpSync(join(root, 'runtime/functions'), join(fresh, 'runtime/functions'), { recursive: true });
+  // Data that is read at run time.
+  for (const file of [
+    'runtime/apis/schema/kubernetes.json',
+    'test/apiserver/protobuf/fixtures/go-objects.json',
+  ])
+    cpSync(join(root, file), join(fresh, file));
   writeFileSync(join(fresh, '.build'), wanted);
   if (existsSync(dist)) renameSync(dist, stale);
   renameSync(fresh, dist);
