@@ -40,6 +40,7 @@ await runChild('control', async (environment) => {
   const pki = await makeLocalPki(home.pki, { hosts: ['127.0.0.1', 'localhost'] });
   const api = await startApiServer({
     dataDir: home.data,
+    secretsKeyFile: join(home.pki, 'secrets.key'),
     definitions: makeAllDefinitions(() => admission.current),
     clock,
     random: Math.random,
