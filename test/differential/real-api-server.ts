@@ -21,6 +21,8 @@ export interface RealApiServer {
   /** Bearer tokens by user name; `admin` is in system:masters. */
   readonly tokens: Readonly<Record<string, string>>;
   readonly kubeconfig: string;
+  /** Of kube-apiserver, etcd and the controllers. */
+  readonly pids: readonly number[];
   /** Ends all processes and removes their files. */
   close(): Promise<void>;
 }
@@ -30,6 +32,8 @@ export interface RealApiServerOptions {
   readonly users?: Readonly<Record<string, readonly string[]>>;
   /** Names of controllers to run, as kube-controller-manager's `--controllers` takes them. */
   readonly controllers?: readonly string[];
+  /** Whether etcd flushes before it acknowledges, as in production. @default false, which is quicker */
+  readonly flushes?: boolean;
   readonly onProgress?: (line: string) => void;
 }
 
@@ -104,7 +108,7 @@ export async function startRealApiServer(
         `--listen-peer-urls=${peerUrl}`,
         `--initial-advertise-peer-urls=${peerUrl}`,
         `--initial-cluster=default=${peerUrl}`,
-        '--unsafe-no-fsync',
+        ...(options.flushes ? [] : ['--unsafe-no-fsync']),
       ],
       'etcd.log',
     );
@@ -148,7 +152,8 @@ export async function startRealApiServer(
         'kube-controller-manager.log',
       );
     }
-    return { url, ca: pki.ca, tokens, kubeconfig, close };
+    const pids = children.flatMap(({ pid }) => pid ?? []);
+    return { url, ca: pki.ca, tokens, kubeconfig, pids, close };
   } catch (error) {
     await close();
     throw error;
