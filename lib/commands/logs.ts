@@ -1,14 +1,17 @@
 /**
  * `sls logs`: what the pods of a function (or of all functions) printed. Pods come and go with the
- * load, so that `--tail` follows those that appear later, too.
+ * load, so that those which are gone are read first, as far as the cluster keeps their output, and
+ * `--tail` follows those that appear later, too.
  */
 import { podKind, type Pod } from '../../runtime/apis/core/types.ts';
 import { InformerFactory } from '../../runtime/kube/informer.ts';
 import { systemClock } from '../../runtime/std/clock.ts';
 import { silentLogger } from '../../runtime/std/logger.ts';
 import type { FunctionModel } from '../config/service-model.ts';
+import { mapBounded } from '../deploy/map-bounded.ts';
 import { listReleases } from '../deploy/release-record.ts';
-import { readLatestLog, readPodLog } from '../deploy/pod-log.ts';
+import { logSourceOf, readLatestLog, readPodLog, readRemovedLog } from '../deploy/pod-log.ts';
+import { listRemovedPods } from '../deploy/removed-pods.ts';
 import type { Target } from '../target/target.ts';
 import { UserError } from '../user-error.ts';
 import type { CommandContext } from './command-context.ts';
@@ -17,6 +20,8 @@ import { notDeployed } from './info.ts';
 const serviceOfPod = 'serving.knative.dev/service';
 /** Pods that are followed at once; each holds a connection. */
 const FOLLOWED_MAX = 64;
+/** Logs of removed pods that are fetched at once, and held until those before them are printed. */
+const REMOVED_AT_ONCE = 8;
 
 interface LogRequest {
   readonly functions: readonly FunctionModel[];
@@ -52,8 +57,38 @@ async function printOnce(
     .sort((a, b) =>
       (a.metadata.creationTimestamp ?? '').localeCompare(b.metadata.creationTimestamp ?? ''),
     );
-  if (pods.length === 0) await explainSilence(context, target, request);
+  const hasOutput = await printRemoved(context, target, request, items);
+  if (pods.length === 0 && !hasOutput) await explainSilence(context, target, request);
   for (const pod of pods) await printPod(context, target, { pod, request, isFollowed: false });
+}
+
+/** What pods that are gone have printed, the oldest first. Whether any of it was still there. */
+async function printRemoved(
+  context: CommandContext,
+  target: Target,
+  request: LogRequest,
+  present: readonly Pod[],
+): Promise<boolean> {
+  const { functions, sinceSeconds } = request;
+  const removed = await listRemovedPods(target.client, context.model.namespace, {
+    services: functions.map(({ name }) => name),
+    presentUids: new Set(present.map(({ metadata }) => metadata.uid ?? '')),
+  });
+  const options = sinceSeconds === undefined ? {} : { sinceSeconds };
+  let hasOutput = false;
+  for (let first = 0; first < removed.length; first += REMOVED_AT_ONCE) {
+    const batch = removed.slice(first, first + REMOVED_AT_ONCE);
+    const texts = await mapBounded(batch, REMOVED_AT_ONCE, (pod) =>
+      readRemovedLog(target.client, pod, options),
+    );
+    for (const [index, text] of texts.entries()) {
+      if (text === '') continue;
+      hasOutput = true;
+      const print = makePrinter(context, request, batch[index]?.service);
+      for (const line of text.replace(/\n$/, '').split('\n')) print(line);
+    }
+  }
+  return hasOutput;
 }
 
 /** No pods: at zero, whose output went with the instances, or never deployed. @throws {UserError} */
@@ -120,26 +155,36 @@ async function follow(context: CommandContext, target: Target, request: LogReque
 async function printPod(
   context: CommandContext,
   target: Target,
-  options: { pod: Pod; request: LogRequest; isFollowed: boolean; signal?: AbortSignal },
+  what: { pod: Pod; request: LogRequest; isFollowed: boolean; signal?: AbortSignal },
 ): Promise<void> {
-  const { pod, request, isFollowed, signal } = options;
-  const prefix = request.isPrefixed ? `[${keyOfPod(pod, request.functions)}] ` : '';
-  const print = (line: string): void => {
-    if (request.filter === undefined || line.includes(request.filter))
-      context.utils.writeText(prefix + line);
-  };
+  const { pod, request, isFollowed, signal } = what;
+  const print = makePrinter(context, request, pod.metadata.labels?.[serviceOfPod]);
   let rest = '';
-  const chunks = (isFollowed ? readPodLog : readLatestLog)(target.client, pod, {
+  const options = {
     ...(request.sinceSeconds === undefined ? {} : { sinceSeconds: request.sinceSeconds }),
-    ...(isFollowed ? { follow: true } : {}),
     ...(signal ? { signal } : {}),
-  });
+  };
+  const chunks = isFollowed
+    ? readPodLog(target.client, logSourceOf(pod), { ...options, follow: true })
+    : readLatestLog(target.client, pod, options);
   for await (const chunk of chunks) {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';
     for (const line of lines) print(line);
   }
   if (rest !== '') print(rest);
+}
+
+function makePrinter(
+  context: CommandContext,
+  { functions, filter, isPrefixed }: LogRequest,
+  service: string | undefined,
+): (line: string) => void {
+  const key = functions.find(({ name }) => name === service)?.key;
+  const prefix = isPrefixed ? `[${key}] ` : '';
+  return (line) => {
+    if (filter === undefined || line.includes(filter)) context.utils.writeText(prefix + line);
+  };
 }
 
 function keyOfPod(pod: Pod, functions: readonly FunctionModel[]): string | undefined {

@@ -5,6 +5,20 @@ import { ApiError } from '../../runtime/kube/api-error.ts';
 import type { KubeClient } from '../../runtime/kube/client.ts';
 import { objectPath } from '../../runtime/kube/resource-path.ts';
 
+/** A container of a pod that may be gone. */
+export interface LogSource {
+  readonly namespace: string;
+  readonly name: string;
+  /** @default the only container */
+  readonly container?: string | undefined;
+}
+
+export const logSourceOf = ({ metadata, spec }: Pod): LogSource => ({
+  namespace: metadata.namespace ?? '',
+  name: metadata.name,
+  container: spec.containers[0]?.name,
+});
+
 export interface PodLogOptions {
   readonly tailLines?: number;
   readonly sinceSeconds?: number;
@@ -24,21 +38,43 @@ export async function* readLatestLog(
   options: PodLogOptions,
 ): AsyncGenerator<string> {
   let isEmpty = true;
-  for await (const chunk of readPodLog(client, pod, options)) {
+  const source = logSourceOf(pod);
+  for await (const chunk of readPodLog(client, source, options)) {
     if (chunk !== '') isEmpty = false;
     yield chunk;
   }
   if (isEmpty && pod.status?.containerStatuses?.some(({ restartCount }) => restartCount > 0))
-    yield* readPodLog(client, pod, { ...options, previous: true });
+    yield* readPodLog(client, source, { ...options, previous: true });
+}
+
+/**
+ * All that a cluster still has of what a removed pod printed, the attempt before the last one first;
+ * empty where it keeps nothing of pods that are gone, as most do.
+ */
+export async function readRemovedLog(
+  client: KubeClient,
+  source: LogSource,
+  options: PodLogOptions,
+): Promise<string> {
+  let text = '';
+  for (const previous of [true, false])
+    try {
+      for await (const chunk of readPodLog(client, source, { ...options, previous })) text += chunk;
+    } catch (error) {
+      // 404: gone with its log. 400: there was no such attempt.
+      if (!(error instanceof ApiError) || (error.status !== 404 && error.status !== 400))
+        throw error;
+    }
+  return text;
 }
 
 /** Text as it arrives, not split into lines. @throws {ApiError} when the API refuses. */
 export async function* readPodLog(
   client: KubeClient,
-  pod: Pod,
+  source: LogSource,
   options: PodLogOptions,
 ): AsyncGenerator<string> {
-  const container = pod.spec.containers[0]?.name;
+  const { container } = source;
   const query: Record<string, string> = {
     ...(container === undefined ? {} : { container }),
     ...(options.tailLines === undefined ? {} : { tailLines: String(options.tailLines) }),
@@ -47,7 +83,7 @@ export async function* readPodLog(
     ...(options.previous ? { previous: 'true' } : {}),
   };
   const { status, body } = await client.transport.stream({
-    path: objectPath(podKind, pod.metadata, 'log'),
+    path: objectPath(podKind, source, 'log'),
     query,
     ...(options.signal ? { signal: options.signal } : {}),
   });

@@ -8,6 +8,8 @@ import { join } from 'node:path';
 export interface AgentPaths {
   readonly pods: string;
   readonly volumes: string;
+  /** Logs of pods that are gone (pods/kept-logs.ts). */
+  readonly keptLogs: string;
   /** State of the OCI runtime (its `--root`). */
   readonly runtimeState: string;
   /** What waits to become a container (oci/launcher-pool.ts). */
@@ -21,6 +23,7 @@ export function makeAgentPaths(home: string): AgentPaths {
   return {
     pods: join(home, 'pods'),
     volumes: join(home, 'volumes'),
+    keptLogs: join(home, 'logs', 'pods'),
     runtimeState: join(home, 'run', 'oci'),
     launchers: join(home, 'run', 'launchers'),
     cgroupParent: `knit-${id}`,

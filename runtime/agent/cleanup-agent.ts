@@ -1,7 +1,7 @@
 /**
  * Ends everything that an agent of this home left on the machine, without talking to it: containers,
  * processes, namespaces, the bridge, control groups. For `knit down`, also after a SIGKILL of control.
- * Mounts need no work: they live in the containers' own namespaces.
+ * Mounts need no work: they live in the containers' own namespaces. What the pods printed is kept.
  */
 import { readFileSync, rmSync } from 'node:fs';
 import { basename, join } from 'node:path';
@@ -21,6 +21,7 @@ import {
   removeCgroupParents,
 } from './oci/cgroups.ts';
 import { endGroups } from './oci/stray-groups.ts';
+import { KeptLogs } from './pods/kept-logs.ts';
 import { readPodStates } from './pods/pod-state-file.ts';
 import { isAlive, sendSignal } from './process-identity.ts';
 
@@ -71,6 +72,8 @@ export async function cleanupAgent(options: CleanupOptions): Promise<void> {
   }
   rmSync(paths.launchers, { recursive: true, force: true });
   rmSync(paths.runtimeState, { recursive: true, force: true });
+  const keptLogs = new KeptLogs({ root: paths.keptLogs, clock, logger });
+  for (const state of states) keptLogs.keep(state, makePodPaths(paths, state.uid).root);
   rmSync(paths.pods, { recursive: true, force: true });
 }
 

@@ -41,7 +41,7 @@ export interface AgentOptions {
 }
 
 export interface Agent {
-  /** A container's log. @throws when the pod or the container is not on this node. */
+  /** See `PodManager.readPodLog`. */
   readPodLog(request: PodLogRequest): AsyncIterable<Uint8Array>;
   /**
    * Stops managing. Containers and processes run on, for the next agent to adopt, unless `stopPods`

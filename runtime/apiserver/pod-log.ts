@@ -1,4 +1,5 @@
 /** `pods/log`: checks the request against the Pod and hands it to whoever runs the Pods. */
+import { PodRefusal } from '../apis/core/pod-refusal.ts';
 import type { Pod } from '../apis/core/types.ts';
 import type { ApiResponse } from './api-handler.ts';
 import type { ObjectRef } from './object-writer.ts';
@@ -8,7 +9,8 @@ import type { Store } from './store/store.ts';
 export interface PodLogRequest {
   readonly namespace: string;
   readonly pod: string;
-  readonly container: string;
+  /** Undefined for a pod whose object is gone: nothing tells which containers it had. */
+  readonly container?: string;
   readonly follow: boolean;
   readonly tailLines?: number;
   readonly sinceSeconds?: number;
@@ -18,10 +20,13 @@ export interface PodLogRequest {
   readonly signal: AbortSignal;
 }
 
-/** Yields the log's bytes; ends by itself unless `follow`, and when its consumer returns. */
+/**
+ * Yields the log's bytes; ends by itself unless `follow`, and when its consumer returns. Is asked for
+ * pods whose object is gone, too. @throws {PodRefusal} 404 for a pod it knows nothing of.
+ */
 export type PodLogReader = (request: PodLogRequest) => AsyncIterable<Uint8Array>;
 
-/** @throws {StatusError} 404 without such a Pod, 400 when it is unclear which container is meant. */
+/** @throws {StatusError} 400 when it is unclear which container is meant; 404 when it is opened. */
 export function openPodLog(
   store: Store,
   read: PodLogReader | undefined,
@@ -29,21 +34,33 @@ export function openPodLog(
   query: Readonly<Record<string, string>>,
 ): ApiResponse {
   const pod = store.get('/pods', ref.namespace, ref.name) as Pod | undefined;
-  if (!pod) throw StatusError.notFound({ group: '', plural: 'pods' }, ref.name);
   if (!read) throw StatusError.internal('no agent that could read logs runs in this server');
   const tailLines = parseCount(query['tailLines'], 'tailLines');
   const sinceSeconds = parseCount(query['sinceSeconds'], 'sinceSeconds');
+  // Upstream answers 404 without the object. Here a pod that has scaled to zero is still asked for.
+  const container = pod ? pickContainer(pod, query['container']) : query['container'] || undefined;
   const request: Omit<PodLogRequest, 'signal'> = {
     namespace: ref.namespace,
     pod: ref.name,
-    container: pickContainer(pod, query['container']),
     follow: isTrue(query['follow']),
     timestamps: isTrue(query['timestamps']),
     previous: isTrue(query['previous']),
+    ...(container === undefined ? {} : { container }),
     ...(tailLines === undefined ? {} : { tailLines }),
     ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
   };
-  return { type: 'log', open: (signal) => read({ ...request, signal }) };
+  return {
+    type: 'log',
+    open(signal) {
+      try {
+        return read({ ...request, signal });
+      } catch (error) {
+        if (!(error instanceof PodRefusal)) throw error;
+        if (error.code === 400) throw StatusError.badRequest(error.message);
+        throw StatusError.notFound({ group: '', plural: 'pods' }, ref.name);
+      }
+    },
+  };
 }
 
 function pickContainer(pod: Pod, wanted: string | undefined): string {

@@ -20,6 +20,7 @@ import { AccessControl } from './auth/access-control.ts';
 import { openGate, type AccessGate } from './auth/access-gate.ts';
 import { JWKS_PATH, OPENID_CONFIGURATION_PATH } from './auth/service-account-tokens.ts';
 import { jsonCodec } from './codec/json-codec.ts';
+import { startEventExpiry } from './event-expiry.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import { HttpListener, type UpgradeRequest } from './http-listener.ts';
 import { InFlight } from './http/in-flight.ts';
@@ -141,6 +142,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const background = { store, registry, deleter, clock, logger };
   const collector = new GarbageCollector(background);
   const namespaces = new NamespaceLifecycle(background);
+  const stopEventExpiry = startEventExpiry(background);
   const inFlight = new InFlight();
   const metrics = new RequestMetrics(registry);
   const pages = new ServerPages({
@@ -169,6 +171,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     access.stop();
     collector.stop();
     namespaces.stop();
+    stopEventExpiry();
     await Promise.all(servers.map((server) => server.close()));
     webhooks.close();
     await store.close();

@@ -13,6 +13,8 @@ import type { KubeClient } from './client.ts';
 
 export interface PlannedEvent {
   readonly object: KubeObject;
+  /** The part of the object that it is about, e.g. `spec.containers{user-container}`. */
+  readonly fieldPath?: string | undefined;
   readonly type: 'Normal' | 'Warning';
   /** CamelCase, e.g. `Created`, `InternalError`. */
   readonly reason: string;
@@ -76,12 +78,12 @@ export class EventRecorder {
 
 /** The name is derived from what happened to whom, so that a repeat finds the first. */
 function makeEvent(planned: PlannedEvent, component: string, now: string): Event {
-  const { object, type, reason } = planned;
+  const { object, type, reason, fieldPath } = planned;
   const message = planned.message.slice(0, MESSAGE_LENGTH_MAX);
   const { name, uid } = object.metadata;
   const namespace = object.metadata.namespace ?? 'default';
   const hash = createHash('sha256')
-    .update([uid, type, reason, message, component].join('\n'))
+    .update([uid, fieldPath, type, reason, message, component].join('\n'))
     .digest('hex');
   return {
     apiVersion: 'v1',
@@ -93,6 +95,7 @@ function makeEvent(planned: PlannedEvent, component: string, now: string): Event
       name,
       ...(object.metadata.namespace === undefined ? {} : { namespace: object.metadata.namespace }),
       ...(uid === undefined ? {} : { uid }),
+      ...(fieldPath === undefined ? {} : { fieldPath }),
     },
     type,
     reason,

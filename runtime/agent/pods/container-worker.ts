@@ -165,6 +165,8 @@ export class ContainerWorker {
     this.cancelTimer?.();
     this.prober?.close();
     if (!this.running) return;
+    const { container, onEvent } = this.options;
+    onEvent('Normal', 'Killing', `Stopping container ${container.name}`);
     this.askToEnd(this.running, graceMs);
     await this.running.exited;
   }

@@ -2,8 +2,17 @@
  * Container logs: raw files that the containers write themselves, so that nothing is lost while the
  * agent is away. A low-rate watch notes how large each file was when (for `sinceSeconds`) and bounds it.
  */
-import { createReadStream, statSync, truncateSync } from 'node:fs';
-import { copyFile, open } from 'node:fs/promises';
+import {
+  closeSync,
+  fstatSync,
+  openSync,
+  read as readCallback,
+  readSync,
+  statSync,
+  truncateSync,
+} from 'node:fs';
+import { copyFile } from 'node:fs/promises';
+import { promisify } from 'node:util';
 
 import { type CancelTimer, type Clock, sleep } from '../../std/clock.ts';
 
@@ -15,6 +24,8 @@ const WATCH_MS = 1_000;
 const MARKS_MAX = 1_800;
 const FOLLOW_POLL_MS = 100;
 const TAIL_CHUNK_BYTES = 64 * 1024;
+const READ_CHUNK_BYTES = 64 * 1024;
+const read = promisify(readCallback);
 
 interface Mark {
   readonly ms: number;
@@ -81,48 +92,66 @@ export interface ReadLogOptions {
   readonly isOpen: () => boolean;
 }
 
-/** The log's bytes; with `follow` until the container's log is closed. A missing file is an empty log. */
-export async function* readLog(path: string, options: ReadLogOptions): AsyncIterable<Uint8Array> {
+/**
+ * The log's bytes; with `follow` until the container's log is closed. A missing file is an empty log.
+ * The file is opened once, so that what was written last is read also when the pod is removed, and
+ * its log moved, in between; `locate` says where it is at that moment.
+ */
+export async function* readLog(
+  locate: () => string,
+  options: ReadLogOptions,
+): AsyncIterable<Uint8Array> {
   let offset = options.offset ?? 0;
-  if (options.tailLines !== undefined)
-    offset = Math.max(offset, await findTail(path, options.tailLines));
-  for (;;) {
-    const isLast = !options.follow || !options.isOpen();
-    const size = statSync(path, { throwIfNoEntry: false })?.size ?? 0;
-    if (size < offset) offset = 0;
-    if (size > offset) {
-      for await (const chunk of createReadStream(path, { start: offset, end: size - 1 }))
-        yield chunk as Uint8Array;
-      offset = size;
+  let file: number | undefined;
+  try {
+    for (;;) {
+      const isLast = !options.follow || !options.isOpen();
+      if (file === undefined) {
+        file = openIfThere(locate());
+        if (file !== undefined && options.tailLines !== undefined)
+          offset = Math.max(offset, findTail(file, options.tailLines));
+      }
+      if (file !== undefined) {
+        const { size } = fstatSync(file);
+        if (size < offset) offset = 0;
+        while (offset < size) {
+          const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, size - offset));
+          const { bytesRead } = await read(file, chunk, 0, chunk.length, offset);
+          if (bytesRead === 0) break;
+          offset += bytesRead;
+          yield chunk.subarray(0, bytesRead);
+        }
+      }
+      if (isLast) return;
+      await sleep(options.clock, FOLLOW_POLL_MS);
     }
-    if (isLast) return;
-    await sleep(options.clock, FOLLOW_POLL_MS);
+  } finally {
+    if (file !== undefined) closeSync(file);
+  }
+}
+
+/** In one turn with finding it: nobody moves the file in between. */
+function openIfThere(path: string): number | undefined {
+  try {
+    return openSync(path, 'r');
+  } catch {
+    return undefined; // The container has not been started yet, or its log is gone.
   }
 }
 
 /** Offset of the last `lines` lines, read from the end. */
-async function findTail(path: string, lines: number): Promise<number> {
-  let file;
-  try {
-    file = await open(path);
-  } catch {
-    return 0;
+function findTail(file: number, lines: number): number {
+  const { size } = fstatSync(file);
+  if (lines <= 0) return size;
+  let left = lines;
+  for (let end = size; end > 0; end -= TAIL_CHUNK_BYTES) {
+    const start = Math.max(0, end - TAIL_CHUNK_BYTES);
+    const chunk = Buffer.alloc(end - start);
+    readSync(file, chunk, 0, chunk.length, start);
+    for (let index = chunk.length - 1; index >= 0; index--)
+      // The newline at the very end closes the last line, it begins none.
+      if (chunk[index] === 0x0a && start + index !== size - 1 && --left === 0)
+        return start + index + 1;
   }
-  try {
-    const { size } = await file.stat();
-    if (lines <= 0) return size;
-    let left = lines;
-    for (let end = size; end > 0; end -= TAIL_CHUNK_BYTES) {
-      const start = Math.max(0, end - TAIL_CHUNK_BYTES);
-      const chunk = Buffer.alloc(end - start);
-      await file.read(chunk, 0, chunk.length, start);
-      for (let index = chunk.length - 1; index >= 0; index--)
-        // The newline at the very end closes the last line, it begins none.
-        if (chunk[index] === 0x0a && start + index !== size - 1 && --left === 0)
-          return start + index + 1;
-    }
-    return 0;
-  } finally {
-    await file.close();
-  }
+  return 0;
 }

@@ -3,6 +3,9 @@
  * loop. After a restart it finds the pods of before by their state files, and stops those that nobody
  * wants any more.
  */
+import { existsSync } from 'node:fs';
+
+import { PodRefusal } from '../../apis/core/pod-refusal.ts';
 import {
   configMapKind,
   type Pod,
@@ -13,8 +16,9 @@ import {
 } from '../../apis/core/types.ts';
 import type { ControllerContext } from '../../kube/context.ts';
 import { EventRecorder } from '../../kube/event-recorder.ts';
-import { type AgentPaths, makePodPaths } from '../agent-paths.ts';
+import { type AgentPaths, attemptLog, makePodPaths } from '../agent-paths.ts';
 import type { Driver } from '../driver.ts';
+import { KeptLogs } from './kept-logs.ts';
 import { LogWatch, readLog } from './pod-log.ts';
 import { type PodState, removePodDirectory } from './pod-state-file.ts';
 import type { VolumeSource } from './pod-volumes.ts';
@@ -52,6 +56,7 @@ export class PodManager {
   private readonly leftovers: Map<string, PodState>;
   private readonly recorder: EventRecorder;
   private readonly logs: LogWatch;
+  private readonly keptLogs: KeptLogs;
   private readonly unsubscribe: (() => void)[] = [];
 
   constructor(context: ControllerContext, options: PodManagerOptions) {
@@ -61,6 +66,7 @@ export class PodManager {
     this.recorder = new EventRecorder({ client, component: 'kubelet', clock, logger });
     this.leftovers = new Map(options.states.map((state) => [state.uid, state]));
     this.logs = new LogWatch(clock, () => this.logPaths());
+    this.keptLogs = new KeptLogs({ root: options.paths.keptLogs, clock, logger });
   }
 
   start(): void {
@@ -100,23 +106,60 @@ export class PodManager {
     for (const worker of this.workers.values()) worker.detach();
   }
 
-  /** A container's log. @throws when this node has no such pod, container or previous attempt. */
+  /**
+   * A container's log, also of a pod that is gone, as far as it was kept. @throws {PodRefusal} 404
+   * when nothing is known of the pod, 400 when there is no such container or previous attempt.
+   */
   readPodLog(request: PodLogRequest): AsyncIterable<Uint8Array> {
-    const pod = this.context.informers.informer(podKind).get(request.namespace, request.pod);
+    const { clock, informers } = this.context;
+    const pod = informers.informer(podKind).get(request.namespace, request.pod);
     const worker = this.workers.get(pod?.metadata.uid ?? '');
-    if (!pod || !worker)
-      throw new Error(`no log of pod "${request.namespace}/${request.pod}" is on this node`);
-    const { sinceSeconds, follow, tailLines, previous = false } = request;
-    const path = worker.logPath(request.container, previous);
-    return readLog(path, {
+    if (!pod || !worker) return this.readKeptLog(request);
+    const { namespace, sinceSeconds, follow, tailLines, previous = false } = request;
+    const uid = pod.metadata.uid ?? '';
+    const { name, attempt } = worker.findAttempt(request.container, previous);
+    const path = attemptLog(makePodPaths(this.options.paths, uid), name, attempt);
+    const keptPath = this.keptLogs.logPath({ namespace, name: request.pod, uid }, name, attempt);
+    return readLog(() => (existsSync(path) ? path : keptPath), {
       follow,
       tailLines,
       offset: sinceSeconds === undefined ? 0 : this.logs.offsetSince(path, sinceSeconds),
-      clock: this.context.clock,
+      clock,
       isOpen: () =>
         !previous &&
-        this.workers.get(pod.metadata.uid ?? '') === worker &&
-        worker.logPath(request.container) === path,
+        this.workers.get(uid) === worker &&
+        worker.findAttempt(name).attempt === attempt,
+    });
+  }
+
+  private readKeptLog(request: PodLogRequest): AsyncIterable<Uint8Array> {
+    const { clock } = this.context;
+    const { namespace, pod, sinceSeconds, tailLines, previous = false } = request;
+    const kept = this.keptLogs.find(namespace, pod);
+    if (!kept) throw new PodRefusal(404, `pods "${pod}" not found`);
+    const containers = this.keptLogs.containersOf(kept);
+    const [only, ...others] = containers;
+    const container = request.container ?? (others.length === 0 ? only : undefined);
+    if (container === undefined)
+      throw new PodRefusal(
+        400,
+        `a container name must be specified for pod ${pod}, choose one of: [${containers.join(' ')}]`,
+      );
+    const attempt = this.keptLogs.findAttempt(kept, container, previous);
+    if (attempt === undefined)
+      throw new PodRefusal(
+        400,
+        previous
+          ? `previous terminated container "${container}" in pod "${pod}" not found`
+          : `container ${container} is not valid for pod ${pod}`,
+      );
+    const isOver =
+      sinceSeconds !== undefined && clock.now() - kept.removedAtMs > sinceSeconds * 1000;
+    return readLog(() => this.keptLogs.logPath(kept, container, attempt), {
+      follow: false,
+      tailLines: isOver ? 0 : tailLines,
+      clock,
+      isOpen: () => false,
     });
   }
 
@@ -137,6 +180,7 @@ export class PodManager {
     const worker = new PodWorker(pod, {
       ...this.context,
       ...this.options,
+      keptLogs: this.keptLogs,
       recorder: this.recorder,
       sourceOf: (namespace) => this.sourceOf(namespace),
       onGone: (gone) => this.workers.delete(gone),
@@ -167,7 +211,8 @@ export class PodManager {
     const { driver, paths } = this.options;
     for (const state of this.leftovers.values()) {
       this.context.logger.info('stopping a pod whose object is gone', { pod: state.name });
-      void stopLeftover(state, { driver, paths, clock: this.context.clock });
+      const { clock } = this.context;
+      void stopLeftover(state, { driver, paths, clock, keptLogs: this.keptLogs });
     }
     this.leftovers.clear();
   }
@@ -179,9 +224,10 @@ export class PodManager {
 
 async function stopLeftover(
   state: PodState,
-  options: Pick<PodManagerOptions, 'driver' | 'paths'> & Pick<ControllerContext, 'clock'>,
+  options: Pick<PodManagerOptions, 'driver' | 'paths'> &
+    Pick<ControllerContext, 'clock'> & { readonly keptLogs: KeptLogs },
 ): Promise<void> {
-  const { driver, paths, clock } = options;
+  const { driver, paths, clock, keptLogs } = options;
   const podPaths = makePodPaths(paths, state.uid);
   await Promise.all(
     state.containers.map(async ({ record }) => {
@@ -194,5 +240,6 @@ async function stopLeftover(
     }),
   );
   if (state.sandbox) driver.releaseSandbox(state.sandbox);
+  keptLogs.keep(state, podPaths.root);
   removePodDirectory(paths, state.uid);
 }

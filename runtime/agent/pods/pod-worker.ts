@@ -4,6 +4,7 @@
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
 
+import { PodRefusal } from '../../apis/core/pod-refusal.ts';
 import { type Pod, podKind } from '../../apis/core/types.ts';
 import type { KubeClient } from '../../kube/client.ts';
 import type { EventRecorder } from '../../kube/event-recorder.ts';
@@ -19,6 +20,7 @@ import {
 import { type Driver, type Sandbox, StartError, type StartRequest } from '../driver.ts';
 import { ContainerWorker } from './container-worker.ts';
 import { pruneAttempts } from './attempt-files.ts';
+import type { KeptLogs } from './kept-logs.ts';
 import { type PodState, removePodDirectory, writePodState } from './pod-state-file.ts';
 import { resolveEnv } from './pod-env.ts';
 import { makeBindMounts, materializeVolumes, type VolumeSource } from './pod-volumes.ts';
@@ -32,6 +34,7 @@ export interface PodWorkerDeps {
   readonly logger: Logger;
   readonly driver: Driver;
   readonly paths: AgentPaths;
+  readonly keptLogs: KeptLogs;
   readonly nodeName: string;
   /** The node's address as pods see it, which is also their name server. */
   readonly hostIP: string;
@@ -94,7 +97,13 @@ export class PodWorker {
           },
           onChange: () => this.onContainerChange(),
           onEvent: (type, reason, message) =>
-            deps.recorder.record({ object: this.pod, type, reason, message }),
+            deps.recorder.record({
+              object: this.pod,
+              fieldPath: `spec.containers{${container.name}}`,
+              type,
+              reason,
+              message,
+            }),
         }),
     );
   }
@@ -185,25 +194,29 @@ export class PodWorker {
   }
 
   /**
-   * The log of a container's attempt that last started, or with `previous` of the one that ended
-   * before it. @throws when there is no such container, or no previous attempt.
+   * The attempt of a container that last started, or with `previous` the one that ended before it.
+   * @throws {PodRefusal} when there is no such container, or no previous attempt.
    */
-  logPath(container: string | undefined, previous = false): string {
+  findAttempt(container: string | undefined, previous = false): { name: string; attempt: number } {
     const worker = container
       ? this.containers.find((one) => one.name === container)
       : this.containers[0];
     const pod = this.pod.metadata.name;
-    if (!worker) throw new Error(`container "${container ?? ''}" is not in pod "${pod}"`);
+    if (!worker)
+      throw new PodRefusal(400, `container ${container ?? ''} is not valid for pod ${pod}`);
     const attempt = previous ? worker.previousAttempt : (worker.startedAttempt ?? 0);
     if (attempt === undefined)
-      throw new Error(
-        `previous terminated container "${worker.name}" in pod "${pod}" not found: it has not been restarted`,
+      throw new PodRefusal(
+        400,
+        `previous terminated container "${worker.name}" in pod "${pod}" not found`,
       );
-    return attemptLog(this.podPaths, worker.name, attempt);
+    return { name: worker.name, attempt };
   }
 
   logPaths(): string[] {
-    return this.containers.map((one) => this.logPath(one.name));
+    return this.containers.map((one) =>
+      attemptLog(this.podPaths, one.name, one.startedAttempt ?? 0),
+    );
   }
 
   private run(sandbox: Sandbox): void {
@@ -320,13 +333,14 @@ export class PodWorker {
   }
 
   private async finish(graceMs: number): Promise<void> {
-    const { driver, paths, client, onGone } = this.deps;
+    const { driver, paths, keptLogs, client, onGone } = this.deps;
     this.cancelTimer?.();
     await Promise.all(this.containers.map((worker) => worker.stop(graceMs)));
     if (this.isDetached) return;
     if (this.sandbox) driver.releaseSandbox(this.sandbox);
-    removePodDirectory(paths, this.uid);
     const { namespace = '', name } = this.pod.metadata;
+    keptLogs.keep({ namespace, name, uid: this.uid }, this.podPaths.root);
+    removePodDirectory(paths, this.uid);
     try {
       await client.delete(podKind, { namespace, name }, { uid: this.uid, gracePeriodSeconds: 0 });
     } catch (error) {
