@@ -1,6 +1,6 @@
 /**
- * Credentials of the local home: an own CA, a serving certificate and the administrator's token, as
- * files of mode 0600 in one directory. Existing ones are used again while they are valid. The only
+ * Credentials of the local home: an own CA, a serving certificate, the administrator's token and the
+ * key that signs the tokens of service accounts, as files of mode 0600 in one directory. Existing ones are used again while they are valid. The only
  * file that imports @peculiar/x509, and only when a certificate must be made: loading it takes
  * longer than starting the server.
  */
@@ -20,6 +20,8 @@ const RENEW_BEFORE_DAYS = 60;
 const BACKDATE_MS = 60 * 60 * 1_000;
 const TOKEN_BYTES = 32;
 
+/** Quotes, commas, escapes and a leading `#` mean something in a distinguished name. */
+const certificateName = /^[A-Za-z0-9][A-Za-z0-9:@._/-]*$/;
 const keyAlgorithm = { name: 'ECDSA', namedCurve: 'P-256', hash: 'SHA-256' };
 
 /** PEM texts, and the token as it goes after `Bearer`. */
@@ -28,6 +30,8 @@ export interface LocalPki {
   readonly cert: string;
   readonly key: string;
   readonly token: string;
+  /** PKCS#8 PEM of a P-256 key; see auth/service-account-tokens.ts. */
+  readonly serviceAccountKey: string;
 }
 
 interface KeyPair {
@@ -69,6 +73,7 @@ export async function makeLocalPki(
     cert: leaf.cert,
     key: leaf.key,
     token: await loadOrMakeToken(file('token')),
+    serviceAccountKey: await loadOrMakeSigningKey(file('service-account.key')),
   };
 }
 
@@ -111,6 +116,53 @@ async function loadOrMakeToken(path: string): Promise<string> {
   return token;
 }
 
+async function loadOrMakeSigningKey(path: string): Promise<string> {
+  const found = await readIfThere(path);
+  if (found !== undefined && isSigningKey(found)) return found;
+  const keys = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
+  const key = await exportKey(keys.privateKey);
+  await writePrivate(path, key);
+  return key;
+}
+
+/** A damaged one counts as absent: the tokens that it signed end with it. */
+function isSigningKey(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).asymmetricKeyDetails?.namedCurve === 'prime256v1';
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * A certificate for a client, valid for a year: `user` is its common name, `groups` are its
+ * organizations. Kept nowhere. @param directory of `makeLocalPki`, which has made the CA.
+ * @throws for a name with characters that the library would read as syntax.
+ */
+export async function makeClientCertificate(
+  directory: string,
+  options: { readonly user: string; readonly groups?: readonly string[]; readonly clock?: Clock },
+): Promise<{ readonly cert: string; readonly key: string }> {
+  const { user, groups = [], clock = systemClock } = options;
+  for (const name of [user, ...groups])
+    if (!certificateName.test(name))
+      throw new Error(
+        `${JSON.stringify(name)} cannot stand in a certificate: use letters, digits and : @ . _ / -`,
+      );
+  const [cert, key] = await Promise.all(
+    ['ca.crt', 'ca.key'].map((name) => readFile(join(directory, name), 'utf8')),
+  );
+  return issue(
+    { cert: cert ?? '', key: key ?? '' },
+    {
+      subject: [{ CN: [user] }, ...groups.map((group) => ({ O: [group] }))],
+      usage: 'clientAuth',
+      names: [],
+      clock,
+    },
+  );
+}
+
 async function makeCa(clock: Clock): Promise<KeyPair> {
   const x509 = await loadX509();
   const keys = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
@@ -133,17 +185,32 @@ async function makeCa(clock: Clock): Promise<KeyPair> {
   return { cert: `${certificate.toString('pem')}\n`, key: await exportKey(keys.privateKey) };
 }
 
-async function makeLeaf(ca: KeyPair, hosts: readonly string[], clock: Clock): Promise<KeyPair> {
+const makeLeaf = (ca: KeyPair, hosts: readonly string[], clock: Clock): Promise<KeyPair> =>
+  issue(ca, {
+    subject: [{ CN: ['knit-apiserver'] }],
+    usage: 'serverAuth',
+    names: hosts.map((host) => ({
+      type: isIP(host) ? ('ip' as const) : ('dns' as const),
+      value: host,
+    })),
+    clock,
+  });
+
+interface LeafOptions {
+  /** One attribute per entry: organizations in one set would be sorted by length in DER. */
+  readonly subject: { readonly [type: string]: string[] }[];
+  readonly usage: 'serverAuth' | 'clientAuth';
+  readonly names: readonly { readonly type: 'ip' | 'dns'; readonly value: string }[];
+  readonly clock: Clock;
+}
+
+async function issue(ca: KeyPair, { subject, usage, names, clock }: LeafOptions): Promise<KeyPair> {
   const x509 = await loadX509();
   const issuer = new x509.X509Certificate(ca.cert);
   const signingKey = await importKey(ca.key);
   const keys = await webcrypto.subtle.generateKey(keyAlgorithm, true, ['sign', 'verify']);
-  const names = hosts.map((host) => ({
-    type: isIP(host) ? ('ip' as const) : ('dns' as const),
-    value: host,
-  }));
   const certificate = await x509.X509CertificateGenerator.create({
-    subject: 'CN=knit-apiserver',
+    subject,
     issuer: issuer.subject,
     serialNumber: randomBytes(16).toString('hex'),
     ...validity(clock, LEAF_DAYS),
@@ -153,8 +220,8 @@ async function makeLeaf(ca: KeyPair, hosts: readonly string[], clock: Clock): Pr
     extensions: [
       new x509.BasicConstraintsExtension(false, undefined, true),
       new x509.KeyUsagesExtension(x509.KeyUsageFlags.digitalSignature, true),
-      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage.serverAuth]),
-      new x509.SubjectAlternativeNameExtension(names),
+      new x509.ExtendedKeyUsageExtension([x509.ExtendedKeyUsage[usage]]),
+      ...(names.length > 0 ? [new x509.SubjectAlternativeNameExtension([...names])] : []),
       await x509.AuthorityKeyIdentifierExtension.create(issuer.publicKey),
     ],
   });

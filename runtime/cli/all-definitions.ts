@@ -1,6 +1,8 @@
 /** Every kind that the local API server knows. */
 import { admissionregistrationDefinitions } from '../apis/admissionregistration/definitions.ts';
 import { appsDefinitions } from '../apis/apps/definitions.ts';
+import { authenticationDefinitions } from '../apis/authentication/definitions.ts';
+import { authorizationDefinitions } from '../apis/authorization/definitions.ts';
 import { autoscalingDefinitions } from '../apis/autoscaling/definitions.ts';
 import { horizontalDefinitions } from '../apis/autoscaling/horizontal-definitions.ts';
 import { batchDefinitions } from '../apis/batch/definitions.ts';
@@ -38,6 +40,8 @@ export const makeAllDefinitions = (
   ...builtinNetworkingDefinitions,
   ...coordinationDefinitions,
   ...rbacDefinitions,
+  ...authenticationDefinitions,
+  ...authorizationDefinitions,
   ...admissionregistrationDefinitions,
   ...discoveryDefinitions,
   ...gatewayDefinitions,

@@ -1,6 +1,6 @@
 /**
- * rbac.authorization.k8s.io/v1, stored and served so that manifests which carry roles apply
- * unchanged. Nothing is enforced by them yet: every caller of the local API is its administrator.
+ * rbac.authorization.k8s.io/v1: what the API server enforces (apiserver/auth/) for everyone but the
+ * home's administrator.
  */
 import type { KindDefinition } from '../meta/kind-definition.ts';
 

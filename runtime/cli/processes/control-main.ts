@@ -29,6 +29,16 @@ import { ServingAdmission } from '../serving-admission.ts';
 import { packageRoot } from '../version.ts';
 import { runChild } from './child-shell.ts';
 
+/** By which names and addresses clients reach the API: from the machine, and from within a pod. */
+const API_HOSTS = [
+  '127.0.0.1',
+  'localhost',
+  'kubernetes',
+  'kubernetes.default',
+  'kubernetes.default.svc',
+  'kubernetes.default.svc.cluster.local',
+];
+
 await runChild('control', async (environment) => {
   const { options, logger, signal, clock } = environment;
   const home = homeOf(options.home, {});
@@ -37,7 +47,7 @@ await runChild('control', async (environment) => {
   let readPodLog: Awaited<ReturnType<typeof startAgent>>['readPodLog'] | undefined;
 
   const admission = new ServingAdmission();
-  const pki = await makeLocalPki(home.pki, { hosts: ['127.0.0.1', 'localhost'] });
+  const pki = await makeLocalPki(home.pki, { hosts: API_HOSTS });
   const api = await startApiServer({
     dataDir: home.data,
     secretsKeyFile: join(home.pki, 'secrets.key'),
@@ -45,8 +55,15 @@ await runChild('control', async (environment) => {
     clock,
     random: Math.random,
     logger: logger.child({ room: 'apiserver' }),
-    tls: { host: '127.0.0.1', port: options.apiPort, cert: pki.cert, key: pki.key },
+    tls: {
+      host: '127.0.0.1',
+      port: options.apiPort,
+      cert: pki.cert,
+      key: pki.key,
+      clientCa: pki.ca,
+    },
     token: pki.token,
+    serviceAccountKey: pki.serviceAccountKey,
     socketPath: home.apiSocket,
     readPodLog: (request) => {
       if (!readPodLog) throw new Error('the agent is not ready yet');
