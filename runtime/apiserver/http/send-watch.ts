@@ -1,7 +1,6 @@
 /**
  * Sends a watch as its reader takes it. What waits for a slow reader is a queue of references to
- * stored objects, shared by all watches; text is made when the socket takes more. The events of one
- * tick leave together, one write per watcher.
+ * stored objects, shared by all watches; text is made when the socket takes more.
  */
 import type { ApiResponse } from '../api-handler.ts';
 import type { AnswerForm } from '../codec/body-codec.ts';
@@ -12,6 +11,11 @@ import { isClosed, type HttpResponse } from './http-streams.ts';
 
 /** Changes that may wait for one reader beyond the initial state; then it must watch again. */
 const BACKLOG_EVENTS_MAX = 4_000;
+/**
+ * The least time between two writes to one reader: the first change of a burst leaves at once, the
+ * others share the next write, since encrypting and sending cost more than what is sent.
+ */
+const WRITE_PERIOD_MS = 2;
 /** Text made for one reader at a time. */
 const WRITE_BYTES = 64 * 1024;
 
@@ -54,6 +58,7 @@ class WatchQueue {
   private isOver = false;
   private isScheduled = false;
   private isFull = false;
+  private writtenAtMs = 0;
 
   constructor(response: HttpResponse, form: AnswerForm) {
     this.response = response;
@@ -85,14 +90,16 @@ class WatchQueue {
     this.schedule();
   }
 
-  /** After the tick, so that a burst of changes is one write. */
+  /** After the tick, so that the changes of one tick are one write. */
   private schedule(): void {
     if (this.isScheduled || this.isFull) return;
     this.isScheduled = true;
-    setImmediate(() => {
+    const flush = (): void => {
       this.isScheduled = false;
       this.flush();
-    });
+    };
+    if (performance.now() - this.writtenAtMs < WRITE_PERIOD_MS) setTimeout(flush, WRITE_PERIOD_MS);
+    else setImmediate(flush);
   }
 
   private flush(): void {
@@ -100,6 +107,7 @@ class WatchQueue {
       this.events = [];
       return;
     }
+    this.writtenAtMs = performance.now();
     while (this.sent < this.events.length && !this.isFull)
       this.isFull = !this.response.write(this.nextChunk());
     if (this.sent < this.events.length) return;
