@@ -21,7 +21,13 @@ describe('API server under hostile bytes', () => {
   before(async () => {
     directory = await mkdtemp(join(tmpdir(), 'knit-bytes-'));
     socketPath = join(directory, 'api.sock');
-    api = await startApi({ socketPath });
+    api = await startApi({
+      socketPath,
+      async *readPodLog() {
+        await Promise.resolve();
+        yield Buffer.from('a line\n');
+      },
+    });
     agent = new Agent({ keepAlive: true, maxSockets: 4 });
   });
   after(async () => {

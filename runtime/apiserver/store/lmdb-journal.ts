@@ -6,16 +6,19 @@ import { mkdirSync } from 'node:fs';
 import { statfs } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open } from 'lmdb';
+import { checkDataFile } from './check-data-file.ts';
 import type { Journal } from './journal.ts';
 
 /** LMDB reports a full disk as "Input/output error"; below this much free space we say what it is. */
 const DISK_FULL_BYTES = 1024 * 1024;
 
-/** Opens (and creates, mode 0700) `<dataDir>/objects.mdb`. @throws when another format is found or the disk refuses. */
+/** Opens (and creates, mode 0700) `<dataDir>/objects.mdb`. @throws when the file is damaged or none of ours, or the disk refuses. */
 export function openLmdbJournal(dataDir: string): Journal {
   mkdirSync(dataDir, { recursive: true, mode: 0o700 });
+  const path = join(dataDir, 'objects.mdb');
+  checkDataFile(path);
   const db = open<string, string>({
-    path: join(dataDir, 'objects.mdb'),
+    path,
     encoding: 'string',
     // With overlapping sync a put resolves before it is flushed; we acknowledge writes by it.
     overlappingSync: false,
