@@ -17,3 +17,13 @@ export function bridgeOf(homeRoot: string): { name: string; cidr: string } {
     cidr: `10.${64 + ((hash[3] ?? 0) % 64)}.0.0/16`,
   };
 }
+
+/**
+ * The network of a home's ClusterIPs: 10.128-10.191.0.0/16 beside the bridge. Plain processes see
+ * the machine's own network, where only loopback takes new addresses without being root.
+ */
+export function serviceCidrOf(homeRoot: string, driver: 'oci' | 'process'): string {
+  const hash = createHash('sha256').update(homeRoot).digest();
+  const part = (hash[3] ?? 0) % 64;
+  return driver === 'oci' ? `10.${128 + part}.0.0/16` : `127.${128 + part}.0.0/16`;
+}

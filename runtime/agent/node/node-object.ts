@@ -95,7 +95,11 @@ export async function writeIngressServices(client: KubeClient, address: string):
       apiVersion: 'v1',
       kind: 'Service',
       metadata,
-      spec: { ports: [{ name: 'http', port: INTERNAL_PORT, targetPort: INTERNAL_PORT }] },
+      // Headless: the address is the bridge's, and no proxy stands before the gateway.
+      spec: {
+        clusterIP: 'None',
+        ports: [{ name: 'http', port: INTERNAL_PORT, targetPort: INTERNAL_PORT }],
+      },
     };
     const endpoints: Endpoints = {
       apiVersion: 'v1',

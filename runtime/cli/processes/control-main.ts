@@ -6,6 +6,8 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { detectDriver } from '../../agent/detect-driver.ts';
 import { startAgent } from '../../agent/start-agent.ts';
+import { parseServiceRange } from '../../apiserver/admission/service-range.ts';
+import { publishKubernetesService } from '../../apiserver/kubernetes-service.ts';
 import { makeLocalPki } from '../../apiserver/make-local-pki.ts';
 import { startApiServer } from '../../apiserver/start-api-server.ts';
 import { startAutoscaler } from '../../autoscaler/start-autoscaler.ts';
@@ -24,7 +26,9 @@ import {
   GATEWAY_SERVICE_HOST,
   LOCAL_DOMAIN,
   bridgeOf,
+  serviceCidrOf,
 } from '../local-names.ts';
+import { makeEndpointsController } from '../../workloads/endpoints/endpoints-controller.ts';
 import { ServingAdmission } from '../serving-admission.ts';
 import { packageRoot } from '../version.ts';
 import { runChild } from './child-shell.ts';
@@ -47,7 +51,9 @@ await runChild('control', async (environment) => {
   let readPodLog: Awaited<ReturnType<typeof startAgent>>['readPodLog'] | undefined;
 
   const admission = new ServingAdmission();
-  const pki = await makeLocalPki(home.pki, { hosts: API_HOSTS });
+  const serviceCidr = serviceCidrOf(home.root, driver.driver);
+  const clusterIP = parseServiceRange(serviceCidr).addressOf(1);
+  const pki = await makeLocalPki(home.pki, { hosts: [...API_HOSTS, clusterIP] });
   const api = await startApiServer({
     dataDir: home.data,
     secretsKeyFile: join(home.pki, 'secrets.key'),
@@ -65,6 +71,7 @@ await runChild('control', async (environment) => {
     token: pki.token,
     serviceAccountKey: pki.serviceAccountKey,
     socketPath: home.apiSocket,
+    serviceCidr,
     readPodLog: (request) => {
       if (!readPodLog) throw new Error('the agent is not ready yet');
       return readPodLog(request);
@@ -85,6 +92,7 @@ await runChild('control', async (environment) => {
     signal,
   });
   await createConfigMaps(client);
+  await publishKubernetesService(client, { clusterIP, host: '127.0.0.1', port: api.port ?? 0 });
   await admission.follow(contextOf('admission'));
   const clusterLocalGateway = { host: '127.0.0.1', port: options.gatewayInternalPort };
   const functionsRoot = join(packageRoot(), 'dist/runtime/functions');
@@ -102,6 +110,7 @@ await runChild('control', async (environment) => {
   readPodLog = (request) => agent.readPodLog(request);
   environment.onStop(({ stopPods }) => agent.close({ stopPods }));
 
+  void makeEndpointsController(contextOf('endpoints')).run(signal);
   const handles = await Promise.all([
     startServing(contextOf('serving'), {
       domain: LOCAL_DOMAIN,
