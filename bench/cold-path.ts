@@ -14,6 +14,7 @@ import { join } from 'node:path';
 
 import { cleanupAgent } from '../runtime/agent/cleanup-agent.ts';
 import { startAgent } from '../runtime/agent/start-agent.ts';
+import { startWorkloads } from '../runtime/workloads/start-workloads.ts';
 import { appsDefinitions } from '../runtime/apis/apps/definitions.ts';
 import { type Deployment, deploymentKind } from '../runtime/apis/apps/types.ts';
 import { coreDefinitions } from '../runtime/apis/core/definitions.ts';
@@ -125,6 +126,10 @@ async function measure(
       functionsRoot: join(home, 'functions'),
     },
   );
+  const workloads = startWorkloads(
+    { ...deps, informers, signal: abort.signal },
+    { nodeName: 'bench' },
+  );
   const cold: ColdStart[] = [];
   const plain: number[] = [];
   try {
@@ -138,6 +143,7 @@ async function measure(
       plain.push(other);
     }
   } finally {
+    await workloads.close();
     await agent.close({ stopPods: true });
     abort.abort();
     await api.close();

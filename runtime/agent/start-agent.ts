@@ -1,14 +1,13 @@
 /**
- * The agent's entry: puts driver, network, name server, pods, Deployments and claims together. It runs
+ * The agent's entry: puts driver, network, name server, pods and claims together. It runs
  * what the API says should run on this machine, and writes back what does.
  */
 import { mkdirSync } from 'node:fs';
 
+import { isPodReady } from '../apis/core/pod-readiness.ts';
 import { coreServiceKind, endpointsKind, podKind } from '../apis/core/types.ts';
 import type { ControllerContext } from '../kube/context.ts';
 import { makeAgentPaths } from './agent-paths.ts';
-import { makeDeploymentController } from './deployments/deployment-controller.ts';
-import { isPodReady } from './deployments/deployment-plan.ts';
 import { detectDriver } from './detect-driver.ts';
 import { type DnsServer, startDnsServer } from './dns/dns-server.ts';
 import type { RecordSource } from './dns/dns-records.ts';
@@ -107,18 +106,13 @@ export async function startAgent(
     states,
   });
   pods.start();
-  const controllers = [
-    makeDeploymentController(scoped, options.nodeName),
-    makeClaimBinder(scoped, paths.volumes),
-  ];
-  const running = controllers.map((controller) => controller.run(signal));
+  const running = makeClaimBinder(scoped, paths.volumes).run(signal);
   informers.informer(podKind);
   void writeObjects(scoped, { nodeName: options.nodeName, hostIP, runtimeVersion });
 
   const close = async (stopPods: boolean): Promise<void> => {
     abort.abort();
-    // Controllers first: they would replace the pods that are being stopped.
-    await Promise.all(running);
+    await running;
     await pods.close({ stopPods });
     for (const closer of closers) await closer();
     await driver.close();

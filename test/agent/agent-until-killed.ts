@@ -2,16 +2,22 @@
  * A whole agent with one Deployment, for tests that kill it: `HOME IMAGES BRIDGE CIDR`. Prints the
  * pod's address when it serves, then waits for its end.
  */
-import { startAgent } from '../../runtime/agent/start-agent.ts';
 import { deploymentKind } from '../../runtime/apis/apps/types.ts';
 import { TEST_IMAGE } from './test-image.ts';
-import { eventually, isReady, makeDeployment, podsOf, startTestMachine } from './test-machine.ts';
+import {
+  eventually,
+  isReady,
+  makeDeployment,
+  podsOf,
+  startNode,
+  startTestMachine,
+} from './test-machine.ts';
 
 // The agent lets its process end whenever nothing but timers is left; whoever runs it stays.
 setInterval(() => {}, 60_000);
 const [home = '', images = '', name = '', cidr = ''] = process.argv.slice(2);
 const machine = await startTestMachine(home);
-await startAgent(machine.makeContext().context, {
+await startNode(machine.makeContext().context, {
   home,
   driver: 'oci',
   nodeName: 'node-a',

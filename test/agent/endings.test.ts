@@ -9,7 +9,7 @@ import {
   makeTerminationFile,
   readTerminationMessage,
 } from '../../runtime/agent/pods/termination-message.ts';
-import { type Agent, startAgent } from '../../runtime/agent/start-agent.ts';
+import type { Agent } from '../../runtime/agent/start-agent.ts';
 import { deploymentKind } from '../../runtime/apis/apps/types.ts';
 import type { Container, Pod } from '../../runtime/apis/core/types.ts';
 import { systemClock } from '../../runtime/std/clock.ts';
@@ -22,6 +22,7 @@ import {
   podsOf,
   startTestMachine,
   type TestMachine,
+  startNode,
 } from './test-machine.ts';
 
 const BRIDGE = { name: 'knite', cidr: '10.91.8.0/24' };
@@ -95,7 +96,7 @@ describe('a container that ends', function () {
   const start = async (): Promise<void> => {
     const made = machine.makeContext();
     abort = made.abort;
-    agent = await startAgent(made.context, {
+    agent = await startNode(made.context, {
       home: machine.home,
       driver: 'oci',
       nodeName: 'node-a',

@@ -8,7 +8,7 @@ import { makeAgentPaths } from '../../runtime/agent/agent-paths.ts';
 import { cleanupAgent } from '../../runtime/agent/cleanup-agent.ts';
 import { detectDriver } from '../../runtime/agent/detect-driver.ts';
 import { listCgroups, parseCgroupLayout } from '../../runtime/agent/oci/cgroups.ts';
-import { type Agent, startAgent } from '../../runtime/agent/start-agent.ts';
+import type { Agent } from '../../runtime/agent/start-agent.ts';
 import { deploymentKind } from '../../runtime/apis/apps/types.ts';
 import {
   type Pod,
@@ -27,6 +27,7 @@ import {
   scale,
   startTestMachine,
   type TestMachine,
+  startNode,
 } from './test-machine.ts';
 
 const BRIDGE = { name: 'knitt', cidr: '10.91.7.0/24' };
@@ -41,7 +42,7 @@ describe('the agent with containers', function () {
   const start = async (): Promise<void> => {
     const made = machine.makeContext();
     abort = made.abort;
-    agent = await startAgent(made.context, {
+    agent = await startNode(made.context, {
       home: machine.home,
       driver: 'oci',
       nodeName: 'node-a',

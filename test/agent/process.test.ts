@@ -4,7 +4,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { cleanupAgent } from '../../runtime/agent/cleanup-agent.ts';
-import { type Agent, startAgent } from '../../runtime/agent/start-agent.ts';
+import type { Agent } from '../../runtime/agent/start-agent.ts';
 import { deploymentKind } from '../../runtime/apis/apps/types.ts';
 import type { Pod } from '../../runtime/apis/core/types.ts';
 import { hostPortAnnotation } from '../../runtime/apis/knit.ts';
@@ -18,6 +18,7 @@ import {
   scale,
   startTestMachine,
   type TestMachine,
+  startNode,
 } from './test-machine.ts';
 
 const DIGEST = 'ab'.repeat(32);
@@ -38,7 +39,7 @@ describe('the agent with processes', function () {
   const start = async (): Promise<void> => {
     const made = machine.makeContext();
     abort = made.abort;
-    agent = await startAgent(made.context, {
+    agent = await startNode(made.context, {
       home: machine.home,
       driver: 'process',
       nodeName: 'node-a',

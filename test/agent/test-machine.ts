@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
+import { type Agent, type AgentOptions, startAgent } from '../../runtime/agent/start-agent.ts';
 import { appsDefinitions } from '../../runtime/apis/apps/definitions.ts';
 import { deploymentKind, type Deployment } from '../../runtime/apis/apps/types.ts';
 import { coreDefinitions } from '../../runtime/apis/core/definitions.ts';
@@ -13,6 +14,7 @@ import type { ControllerContext } from '../../runtime/kube/context.ts';
 import { InformerFactory } from '../../runtime/kube/informer.ts';
 import { systemClock } from '../../runtime/std/clock.ts';
 import { type Logger, silentLogger } from '../../runtime/std/logger.ts';
+import { startWorkloads } from '../../runtime/workloads/start-workloads.ts';
 
 export interface TestMachine {
   readonly home: string;
@@ -60,6 +62,19 @@ export async function startTestMachine(
       for (const controller of aborts) controller.abort();
       await api.close();
       rmSync(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** An agent, and the controllers that make Pods for it: what the control process composes. */
+export async function startNode(context: ControllerContext, options: AgentOptions): Promise<Agent> {
+  const agent = await startAgent(context, options);
+  const workloads = startWorkloads(context, { nodeName: options.nodeName });
+  return {
+    ...agent,
+    async close(how) {
+      await workloads.close();
+      await agent.close(how);
     },
   };
 }

@@ -22,6 +22,7 @@ const FLOORS: Record<string, number> = {
   'runtime/autoscaler': 3,
   'runtime/gateway': 3,
   'runtime/agent': 3,
+  'runtime/workloads': 3,
   lib: 3,
   'runtime/functions': 3,
   'runtime/cli': 4,

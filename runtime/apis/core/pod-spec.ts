@@ -134,9 +134,10 @@ function defaultProbe(probe: Probe): Probe {
           },
         }
       : {}),
-    // Zero is what a Go client sends for an unset number.
+    // Zero is what a Go client sends for an unset number...
     timeoutSeconds: probe.timeoutSeconds || 1,
-    periodSeconds: probe.periodSeconds || 10,
+    // ... but for Knative's own meaning of a period of 0: as often as can be.
+    periodSeconds: probe.periodSeconds ?? 10,
     successThreshold: probe.successThreshold || 1,
     failureThreshold: probe.failureThreshold || 3,
   };

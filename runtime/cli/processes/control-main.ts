@@ -18,6 +18,7 @@ import { InformerFactory } from '../../kube/informer.ts';
 import { createConfigMaps } from '../../serving/config-maps.ts';
 import { startServing } from '../../serving/start-serving.ts';
 import { startSources } from '../../sources/start-sources.ts';
+import { startWorkloads } from '../../workloads/start-workloads.ts';
 import { makeAllDefinitions } from '../all-definitions.ts';
 import { CommandError } from '../command-error.ts';
 import { homeOf } from '../home.ts';
@@ -42,6 +43,9 @@ const API_HOSTS = [
   'kubernetes.default.svc',
   'kubernetes.default.svc.cluster.local',
 ];
+
+/** The local home is one node. */
+const NODE_NAME = 'knit';
 
 await runChild('control', async (environment) => {
   const { options, logger, signal, clock } = environment;
@@ -100,7 +104,7 @@ await runChild('control', async (environment) => {
   const agent = await startAgent(contextOf('agent'), {
     home: home.root,
     driver: driver.driver,
-    nodeName: 'knit',
+    nodeName: NODE_NAME,
     bridge: bridgeOf(home.root),
     onBridgeReady: (address) => environment.send({ type: 'bridge', address }),
     imageStoreRoot: home.containers,
@@ -111,6 +115,10 @@ await runChild('control', async (environment) => {
   environment.onStop(({ stopPods }) => agent.close({ stopPods }));
 
   void makeEndpointsController(contextOf('endpoints')).run(signal);
+  // Stopped before the agent: they would replace the pods that it ends.
+  const workloads = startWorkloads(contextOf('workloads'), { nodeName: NODE_NAME });
+  environment.onStop(() => workloads.close());
+
   const handles = await Promise.all([
     startServing(contextOf('serving'), {
       domain: LOCAL_DOMAIN,

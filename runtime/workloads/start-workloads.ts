@@ -1,0 +1,44 @@
+/**
+ * The built-in workload controllers of the local home: what kube-controller-manager does on a
+ * cluster, where this room is not started. The composition root gives it a context and starts the
+ * informers.
+ */
+import type { ControllerContext } from '../kube/context.ts';
+import { makeDeploymentController } from './deployment/deployment-controller.ts';
+import { makeReplicaSetController } from './replica-set/replica-set-controller.ts';
+
+export interface WorkloadsOptions {
+  /** The only node: Pods are placed on it as they are made. Undefined leaves placing to a scheduler. */
+  readonly nodeName?: string;
+}
+
+export interface WorkloadsHandle {
+  /** Stops the controllers; resolves when the last reconcile has returned. */
+  close(): Promise<void>;
+}
+
+/** Returns at once: controllers work as soon as the caches are in step. */
+export function startWorkloads(
+  context: ControllerContext,
+  options: WorkloadsOptions,
+): WorkloadsHandle {
+  const { nodeName } = options;
+  const stop = new AbortController();
+  const signal = AbortSignal.any([context.signal, stop.signal]);
+  const scoped: ControllerContext = { ...context, signal };
+  const controllers = [
+    makeReplicaSetController(scoped, nodeName),
+    makeDeploymentController(scoped),
+  ];
+  // A plan over half a cache would create what exists: wait for the first lists.
+  const running = context.informers.waitForSync(signal).then(
+    () => Promise.all(controllers.map((controller) => controller.run(signal))),
+    () => [],
+  );
+  return {
+    async close() {
+      stop.abort();
+      await running;
+    },
+  };
+}
