@@ -32,6 +32,8 @@ export interface AgentOptions {
   readonly bridge?: { readonly name: string; readonly cidr: string };
   /** The bridge has its address: the gateway may listen there now. */
   readonly onBridgeReady?: (address: string) => void;
+  /** Where programs in pods find the API. Left out: their environment does not say. */
+  readonly apiServer?: { readonly host: string; readonly port: number };
   /** Holds `storage` and `run` of buildah. */
   readonly imageStoreRoot: string;
   readonly bundlesRoot: string;
@@ -103,6 +105,7 @@ export async function startAgent(
     paths,
     nodeName: options.nodeName,
     hostIP,
+    apiServer: options.apiServer,
     states,
   });
   pods.start();

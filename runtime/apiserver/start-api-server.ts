@@ -68,6 +68,11 @@ export interface ApiServerOptions {
   readonly token?: string;
   /** Signs the tokens of service accounts: PKCS#8 PEM of a P-256 key. @default one of this start only */
   readonly serviceAccountKey?: string;
+  /**
+   * Pods get a service account and its token, as on a cluster. Needs somebody who publishes the
+   * `default` account and the root CA in every namespace (runtime/workloads). @default false
+   */
+  readonly mountsServiceAccountTokens?: boolean;
   /** A second listener; whoever may open the socket (mode 0600) is `system:admin`. */
   readonly socketPath?: string;
   /** Reads container logs for `pods/log`; without it that path answers 500. */
@@ -83,6 +88,11 @@ export interface ApiServer {
   readonly transport: KubeTransport;
   readonly url?: string;
   readonly port?: number;
+  /**
+   * Listens with TLS on another address too, such as that of the pods' bridge, for the same clients.
+   * @throws when there is no TLS listener, or the address cannot be had.
+   */
+  listenAlso(where: { readonly host: string; readonly port: number }): Promise<void>;
   /** Ends all watches, closes the listeners, writes what is not on disk yet. */
   close(): Promise<void>;
 }
@@ -92,8 +102,8 @@ const SERVICE_CIDR_DEFAULT = '10.128.0.0/16';
 /** Resolves when everything is loaded, the initial namespaces are on disk and the listeners listen. */
 export async function startApiServer(options: ApiServerOptions): Promise<ApiServer> {
   const { clock, logger, random = Math.random } = options;
-  const { token } = options;
-  if (options.tls && !token) throw new Error('an API server with a TLS listener needs a token');
+  if (options.tls && !options.token)
+    throw new Error('an API server with a TLS listener needs a token');
   const registry = new KindRegistry(options.definitions);
   const keyPath = options.secretsKeyFile ?? join(options.dataDir, 'secrets.key');
   const journal = openLmdbJournal(options.dataDir);
@@ -108,6 +118,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     logger,
     administratorToken: options.token,
     serviceAccountKey: options.serviceAccountKey,
+    random,
+    mountsTokens: options.mountsServiceAccountTokens ?? false,
   });
   const newUid = (): string => randomUUID();
   const webhooks = new WebhookClient(makeServiceResolver(store, random));
@@ -177,19 +189,26 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     await store.close();
   };
 
+  const listenWithTls = async (where: {
+    readonly host: string;
+    readonly port: number;
+  }): Promise<{ readonly port: number }> => {
+    if (!options.tls) throw new Error('an API server without a certificate cannot listen with TLS');
+    const { cert, key, clientCa } = options.tls;
+    const secure = { cert, key, ...askForCertificate(clientCa) };
+    const { host, port } = where;
+    const server = await openTlsServer(listenerFor(access.tlsGate), { host, port, secure });
+    servers.push(server);
+    return server;
+  };
+
   try {
     await store.begin();
     await createInitialNamespaces(writer, registry, store);
     await access.start(client);
-    if (options.tls && token) {
-      const { cert, key, host, port } = options.tls;
-      const service = listenerFor(access.tlsGate);
-      const server = await openTlsServer(service, {
-        host,
-        port,
-        secure: { cert, key, ...askForCertificate(options.tls.clientCa) },
-      });
-      servers.push(server);
+    if (options.tls) {
+      const { host } = options.tls;
+      const server = await listenWithTls(options.tls);
       address = `${host.includes(':') ? `[${host}]` : host}:${server.port}`;
     }
     if (options.socketPath !== undefined)
@@ -204,6 +223,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     ...(address === ''
       ? {}
       : { url: `https://${address}`, port: Number(address.slice(address.lastIndexOf(':') + 1)) }),
+    async listenAlso(where) {
+      await listenWithTls(where);
+    },
     close,
   };
 }

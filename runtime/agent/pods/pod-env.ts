@@ -100,11 +100,14 @@ function resolveValue(
     const divisor = parseQuantity(from.resourceFieldRef.divisor) || 1;
     return String(Math.ceil((parseQuantity(limits?.[name]) ?? 0) / divisor));
   }
-  return from.fieldRef ? readField(from.fieldRef.fieldPath, options) : undefined;
+  return from.fieldRef ? readPodField(from.fieldRef.fieldPath, options) : undefined;
 }
 
-function readField(path: string, options: Parameters<typeof resolveEnv>[0]): string {
-  const { pod, podIP, hostIP } = options;
+/** A field that an environment or a file may show. @throws {StartError} for any other. */
+export function readPodField(
+  path: string,
+  { pod, podIP, hostIP }: { readonly pod: Pod; readonly podIP: string; readonly hostIP: string },
+): string {
   const { metadata, spec } = pod;
   const keyed = /^metadata\.(labels|annotations)\['(.+)'\]$/.exec(path);
   if (keyed) {

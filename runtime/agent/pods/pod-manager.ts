@@ -29,6 +29,8 @@ export interface PodManagerOptions {
   readonly paths: AgentPaths;
   readonly nodeName: string;
   readonly hostIP: string;
+  /** See `AgentOptions`. */
+  readonly apiServer?: { readonly host: string; readonly port: number } | undefined;
   /** What an earlier process left running. */
   readonly states: readonly PodState[];
 }
@@ -191,7 +193,7 @@ export class PodManager {
     if (pod.metadata.deletionTimestamp) worker.stop();
   }
 
-  private sourceOf(namespace: string): VolumeSource {
+  private sourceOf(namespace: string): Omit<VolumeSource, 'token' | 'field'> {
     const { informers } = this.context;
     return {
       configMap: (name) => informers.informer(configMapKind).get(namespace, name),

@@ -1,18 +1,23 @@
 /**
  * A Pod's volumes as directories on this node, ready to be bind-mounted: emptyDir, configMap, secret,
- * projected (of those two) and persistentVolumeClaim. Files of ConfigMaps and Secrets are written once,
- * when the Pod starts; later changes reach the next Pod. `medium: Memory` is kept on disk.
+ * downwardAPI, projected and persistentVolumeClaim. Files are written once, when the Pod starts; later
+ * changes reach the next Pod, but for tokens, which are renewed. `medium: Memory` is kept on disk.
  */
-import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
+import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
 import { dirname, join, normalize, sep } from 'node:path';
 
 import type { Container, Pod, Volume } from '../../apis/core/types.ts';
 import { type BindMount, StartError } from '../driver.ts';
 import { type ConfigSource, readConfigMap, readSecret } from './pod-env.ts';
+import type { TokenProjection } from './pod-tokens.ts';
 
 export interface VolumeSource extends ConfigSource {
   /** Directory of a bound claim; undefined while there is none. */
   claimPath(claimName: string): string | undefined;
+  /** A token of the pod's service account; undefined while there is none. */
+  token(projection: TokenProjection): string | undefined;
+  /** The value of a field of the pod, such as `metadata.namespace`. @throws {StartError} */
+  field(path: string): string;
 }
 
 /** Directory of each volume by name. @throws {StartError} when an object is missing or a claim unbound. */
@@ -25,6 +30,20 @@ export function materializeVolumes(
   for (const volume of pod.spec.volumes ?? [])
     directories.set(volume.name, materialize(volume, join(volumesRoot, volume.name), source));
   return directories;
+}
+
+/** Replaces the tokens below the volumes of a pod that runs, each file at once. */
+export function renewTokenFiles(pod: Pod, volumesRoot: string, source: VolumeSource): void {
+  for (const volume of pod.spec.volumes ?? []) {
+    const directory = join(volumesRoot, volume.name);
+    for (const { serviceAccountToken } of projectedSources(volume)) {
+      if (!serviceAccountToken) continue;
+      const target = inside(directory, serviceAccountToken.path);
+      const next = `${target}.next`;
+      writeFileSync(next, readToken(serviceAccountToken, source), { mode: FILE_MODE });
+      renameSync(next, target);
+    }
+  }
 }
 
 /** The container's mounts. @throws {StartError} when a mount names no volume or leaves it. */
@@ -60,10 +79,13 @@ function materialize(volume: Volume, directory: string, source: VolumeSource): s
   for (const [path, content] of files) {
     const target = inside(directory, path);
     mkdirSync(dirname(target), { recursive: true });
-    writeFileSync(target, content, { mode: 0o644 });
+    writeFileSync(target, content, { mode: FILE_MODE });
   }
   return directory;
 }
+
+/** The pod's directory is closed to everyone else; inside, any user of the container may read. */
+const FILE_MODE = 0o644;
 
 interface KeyedSource {
   name?: string;
@@ -75,21 +97,56 @@ interface KeyedSource {
 function readFiles(volume: Volume, source: VolumeSource): Map<string, Buffer> | undefined {
   if (volume.configMap) return readKeyed('configMap', volume.configMap, source);
   if (volume.secret) return readKeyed('secret', volume.secret, source);
+  const downward = volume['downwardAPI'] as DownwardSource | undefined;
+  if (downward) return readDownward(downward, source);
   if (!volume.projected) return undefined;
   const files = new Map<string, Buffer>();
-  for (const part of volume.projected.sources as {
-    configMap?: KeyedSource;
-    secret?: KeyedSource;
-  }[]) {
-    const [kind, keyed] = part.configMap
-      ? (['configMap', part.configMap] as const)
-      : (['secret', part.secret] as const);
-    if (!keyed)
-      throw configError(`volume "${volume.name}" projects a source that is not supported`);
-    for (const [path, content] of readKeyed(kind, keyed, source)) files.set(path, content);
-  }
+  for (const part of projectedSources(volume))
+    for (const [path, content] of readProjected(part, volume.name, source))
+      files.set(path, content);
   return files;
 }
+
+interface DownwardSource {
+  readonly items?: readonly { readonly path: string; readonly fieldRef?: { fieldPath: string } }[];
+}
+
+interface ProjectedSource {
+  readonly configMap?: KeyedSource;
+  readonly secret?: KeyedSource;
+  readonly downwardAPI?: DownwardSource;
+  readonly serviceAccountToken?: TokenProjection;
+}
+
+const projectedSources = (volume: Volume): readonly ProjectedSource[] =>
+  (volume.projected?.sources ?? []) as ProjectedSource[];
+
+function readProjected(
+  part: ProjectedSource,
+  volumeName: string,
+  source: VolumeSource,
+): Map<string, Buffer> {
+  if (part.configMap) return readKeyed('configMap', part.configMap, source);
+  if (part.secret) return readKeyed('secret', part.secret, source);
+  if (part.downwardAPI) return readDownward(part.downwardAPI, source);
+  if (part.serviceAccountToken)
+    return new Map([[part.serviceAccountToken.path, readToken(part.serviceAccountToken, source)]]);
+  throw configError(`volume "${volumeName}" projects a source that is not supported`);
+}
+
+function readToken(projection: TokenProjection, source: VolumeSource): Buffer {
+  const token = source.token(projection);
+  if (token === undefined) throw configError(`the token ${projection.path} is not there yet`);
+  return Buffer.from(token);
+}
+
+const readDownward = ({ items = [] }: DownwardSource, source: VolumeSource): Map<string, Buffer> =>
+  new Map(
+    items.map(({ path, fieldRef }) => {
+      if (!fieldRef) throw configError(`downwardAPI item ${path} names no field of the pod`);
+      return [path, Buffer.from(source.field(fieldRef.fieldPath))];
+    }),
+  );
 
 function readKeyed(
   kind: 'configMap' | 'secret',

@@ -22,8 +22,14 @@ import { ContainerWorker } from './container-worker.ts';
 import { pruneAttempts } from './attempt-files.ts';
 import type { KeptLogs } from './kept-logs.ts';
 import { type PodState, removePodDirectory, writePodState } from './pod-state-file.ts';
-import { resolveEnv } from './pod-env.ts';
-import { makeBindMounts, materializeVolumes, type VolumeSource } from './pod-volumes.ts';
+import { readPodField, resolveEnv } from './pod-env.ts';
+import { PodTokens } from './pod-tokens.ts';
+import {
+  makeBindMounts,
+  materializeVolumes,
+  renewTokenFiles,
+  type VolumeSource,
+} from './pod-volumes.ts';
 import { StatusWriter } from './status-writer.ts';
 import { makeTerminationFile, readTerminationMessage } from './termination-message.ts';
 
@@ -38,7 +44,9 @@ export interface PodWorkerDeps {
   readonly nodeName: string;
   /** The node's address as pods see it, which is also their name server. */
   readonly hostIP: string;
-  readonly sourceOf: (namespace: string) => VolumeSource;
+  readonly sourceOf: (namespace: string) => Omit<VolumeSource, 'token' | 'field'>;
+  /** Where programs in pods find the API; their environment says so. */
+  readonly apiServer?: { readonly host: string; readonly port: number } | undefined;
   /** Everything of the pod is gone from the machine. */
   readonly onGone: (uid: string) => void;
 }
@@ -56,6 +64,7 @@ export class PodWorker {
   private volumes: Map<string, string> | undefined;
   private startTime: string;
   private readonly status: StatusWriter;
+  private readonly tokens: PodTokens;
   private isDetached = false;
   private stopping: Promise<void> | undefined;
   private cancelTimer: CancelTimer | undefined;
@@ -66,6 +75,7 @@ export class PodWorker {
     this.uid = pod.metadata.uid ?? '';
     this.podPaths = makePodPaths(deps.paths, this.uid);
     this.startTime = pod.status?.startTime ?? isoSeconds(deps.clock.now());
+    this.tokens = new PodTokens(pod, { ...deps, onRenewed: () => this.renewTokens() });
     this.status = new StatusWriter(deps, () => ({
       pod: this.pod,
       containers: this.containers.map((worker) => worker.progress()),
@@ -110,6 +120,18 @@ export class PodWorker {
 
   /** Starts a pod that is new to this machine. */
   start(): void {
+    const fetched = this.tokens.fetch();
+    if (!fetched) {
+      this.startSandbox();
+      return;
+    }
+    fetched.then(
+      () => this.startSandbox(),
+      (error: unknown) => this.retryStart('FailedMount', error),
+    );
+  }
+
+  private startSandbox(): void {
     let sandbox: Sandbox | Promise<Sandbox>;
     try {
       sandbox = this.deps.driver.acquireSandbox();
@@ -152,6 +174,18 @@ export class PodWorker {
       return;
     }
     this.useSandbox(state.sandbox);
+    // The ones in its files were another process's to renew.
+    this.tokens.fetch()?.then(
+      () => {
+        this.renewTokens();
+        this.retry();
+      },
+      (error: unknown) =>
+        this.deps.logger.warn('failed to renew the tokens of an adopted pod', {
+          pod: this.pod.metadata.name,
+          error: error instanceof Error ? error.message : String(error),
+        }),
+    );
     for (const worker of this.containers) {
       const survivor = survivors.find(({ record }) => record.name === worker.name);
       const lastState = containerStatuses.find(({ name }) => name === worker.name)?.lastState;
@@ -184,6 +218,7 @@ export class PodWorker {
   detach(): void {
     this.isDetached = true;
     this.status.close();
+    this.tokens.close();
     this.cancelTimer?.();
     for (const worker of this.containers) worker.detach();
   }
@@ -243,12 +278,16 @@ export class PodWorker {
   }
 
   private retrySandbox(error: unknown): void {
+    this.retryStart('FailedCreatePodSandBox', error);
+  }
+
+  private retryStart(reason: string, error: unknown): void {
     if (this.stopping || this.isDetached) return;
     const message = error instanceof Error ? error.message : String(error);
     this.deps.recorder.record({
       object: this.pod,
       type: 'Warning',
-      reason: 'FailedCreatePodSandBox',
+      reason,
       message,
     });
     this.status.flush();
@@ -262,15 +301,13 @@ export class PodWorker {
     const { namespace = '', name } = pod.metadata;
     if (pod.spec.initContainers && pod.spec.initContainers.length > 0)
       throw new StartError('CreateContainerConfigError', 'initContainers are not supported here');
-    const source = this.deps.sourceOf(namespace);
+    const source = this.volumeSource(sandbox.podIP);
     this.volumes ??= materializeVolumes(pod, podPaths.volumes, source);
-    const env = resolveEnv({
-      pod,
-      container,
-      source,
-      podIP: sandbox.podIP,
-      hostIP: this.deps.hostIP,
-    });
+    const { hostIP } = this.deps;
+    const env = {
+      ...this.serviceEnv(),
+      ...resolveEnv({ pod, container, source, podIP: sandbox.podIP, hostIP }),
+    };
     const terminationFile = attemptTermination(podPaths, containerName, attempt);
     makeTerminationFile(terminationFile);
     return {
@@ -284,6 +321,40 @@ export class PodWorker {
       mounts: makeBindMounts(container, this.volumes),
       terminationFile,
     };
+  }
+
+  private volumeSource(podIP: string): VolumeSource {
+    const { pod, tokens } = this;
+    const { hostIP, sourceOf } = this.deps;
+    return {
+      ...sourceOf(pod.metadata.namespace ?? ''),
+      token: (projection) => tokens.find(projection),
+      field: (path) => readPodField(path, { pod, podIP, hostIP }),
+    };
+  }
+
+  /** What client libraries look for to know that they run inside a cluster. */
+  private serviceEnv(): Record<string, string> {
+    const { apiServer } = this.deps;
+    if (!apiServer) return {};
+    const port = String(apiServer.port);
+    return {
+      KUBERNETES_SERVICE_HOST: apiServer.host,
+      KUBERNETES_SERVICE_PORT: port,
+      KUBERNETES_SERVICE_PORT_HTTPS: port,
+    };
+  }
+
+  private renewTokens(): void {
+    try {
+      const podIP = this.sandbox?.podIP ?? '';
+      renewTokenFiles(this.pod, this.podPaths.volumes, this.volumeSource(podIP));
+    } catch (error) {
+      this.deps.logger.warn('failed to write the renewed tokens of a pod', {
+        pod: this.pod.metadata.name,
+        error: error instanceof Error ? error.message : String(error),
+      });
+    }
   }
 
   private reachablePort(port: number): number {
@@ -335,6 +406,7 @@ export class PodWorker {
   private async finish(graceMs: number): Promise<void> {
     const { driver, paths, keptLogs, client, onGone } = this.deps;
     this.cancelTimer?.();
+    this.tokens.close();
     await Promise.all(this.containers.map((worker) => worker.stop(graceMs)));
     if (this.isDetached) return;
     if (this.sandbox) driver.releaseSandbox(this.sandbox);

@@ -6,6 +6,7 @@ import { generateKeyPairSync } from 'node:crypto';
 import type { KubeClient } from '../../kube/client.ts';
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
+import type { Random } from '../../std/random.ts';
 import type { AdmissionPlugin } from '../admission/admission-chain.ts';
 import type { QuestionHandler, SubresourceHandler } from '../api-handler.ts';
 import type { KindRegistry } from '../kind-registry.ts';
@@ -21,6 +22,7 @@ import { ClusterRoleAggregation } from './cluster-role-aggregation.ts';
 import { RbacAuthorizer, type Authorizer } from './rbac-authorizer.ts';
 import { reconcileBootstrapPolicy } from './reconcile-bootstrap-policy.ts';
 import { makeRoleEscalationCheck } from './role-escalation.ts';
+import { makeServiceAccountAdmission } from './service-account-admission.ts';
 import { ServiceAccountTokens } from './service-account-tokens.ts';
 import { makeTokenRequestHandler } from './token-request.ts';
 
@@ -33,6 +35,9 @@ export interface AccessControlOptions {
   readonly administratorToken: string | undefined;
   /** See `ServiceAccountTokensOptions`. Undefined: one that is forgotten with the process. */
   readonly serviceAccountKey: string | undefined;
+  readonly random: Random;
+  /** Pods get a service account and its token: needs somebody who publishes `default` accounts. */
+  readonly mountsTokens: boolean;
 }
 
 export class AccessControl {
@@ -69,7 +74,10 @@ export class AccessControl {
     this.subresources = new Map([
       ['serviceaccounts/token', makeTokenRequestHandler({ store, clock, tokens })],
     ]);
-    this.admission = [makeRoleEscalationCheck(rbac)];
+    this.admission = [
+      makeRoleEscalationCheck(rbac),
+      ...(options.mountsTokens ? [makeServiceAccountAdmission(options)] : []),
+    ];
   }
 
   /**
