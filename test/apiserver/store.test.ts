@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import type { KubeObject } from '../../runtime/apis/meta/object.ts';
 import type { Journal } from '../../runtime/apiserver/store/journal.ts';
 import { ObjectStore } from '../../runtime/apiserver/store/object-store.ts';
-import type { StoreChange } from '../../runtime/apiserver/store/store.ts';
+import type { Interest, StoreChange } from '../../runtime/apiserver/store/store.ts';
 import { FakeClock } from '../../runtime/std/fake-clock.ts';
 import { silentLogger } from '../../runtime/std/logger.ts';
 
@@ -136,6 +136,20 @@ describe('object store', () => {
       assert.ok(store.resourceVersion > before);
     });
 
+    it('goes on with the next number after a clean close, and resumes a watch from the last one', async () => {
+      await store.put(resource, configMap('a'), 'sync').durable;
+      const before = store.resourceVersion;
+      await store.close();
+      store = open();
+      await store.begin();
+      assert.equal(store.resourceVersion, before);
+      assert.deepEqual(store.listChanges(resource, before), []);
+      const { object } = store.put(resource, configMap('b'), 'behind');
+      assert.equal(object.metadata.resourceVersion, String(before + 1));
+      // Killed before that write was on disk: its number is not handed out again.
+      assert.ok(open().resourceVersion > before + 1);
+    });
+
     it('does not resume a watch from before', async () => {
       await store.put(resource, configMap('a'), 'sync').durable;
       const before = store.resourceVersion;
@@ -209,6 +223,20 @@ describe('object store', () => {
       assert.deepEqual(dataOf(open().get(resource, 'ns', 'behind')), { v: '2' });
     });
 
+    it('refuses writes behind too once it is 50,000 changes ahead of the disk', async () => {
+      for (let i = 0; i < 49_990; i++) store.put(resource, configMap('behind'), 'behind');
+      assert.throws(
+        () => {
+          for (let i = 0; i < 20; i++) store.put(resource, configMap('behind'), 'behind');
+        },
+        (error: { status: { code: number } }) => error.status.code === 429,
+      );
+      journal.failure = undefined;
+      clock.advance(20);
+      await turn();
+      store.put(resource, configMap('behind'), 'behind');
+    });
+
     it('takes writes again afterwards', async () => {
       await store.put(resource, configMap('a', { v: 'new' }), 'sync').durable?.catch(() => {});
       journal.failure = undefined;
@@ -228,12 +256,81 @@ describe('object store', () => {
       assert.deepEqual(names, ['b', 'c']);
     });
 
+    it('gives the list as it was at any resourceVersion that it still covers', () => {
+      const put = (name: string, v: string): number =>
+        Number(
+          store.put(resource, configMap(name, { v }), 'behind').object.metadata.resourceVersion,
+        );
+      const states: [number, string[]][] = [];
+      const remember = (version: number): void => {
+        states.push([version, store.list(resource).map((object) => JSON.stringify(object))]);
+      };
+      remember(put('b', '1'));
+      remember(put('a', '1'));
+      remember(put('b', '2'));
+      store.delete(resource, { namespace: 'ns', name: 'a' }, 'behind');
+      remember(store.resourceVersion);
+      remember(put('c', '1'));
+      remember(put('a', '2'));
+      for (const [version, state] of states)
+        for (const namespace of ['ns', undefined])
+          assert.deepEqual(
+            store.listAt(resource, namespace, version)?.map((object) => JSON.stringify(object)),
+            state,
+          );
+      assert.deepEqual(store.listAt(resource, 'other', store.resourceVersion - 3), []);
+    });
+
+    it('is bounded in bytes as well', () => {
+      const start = store.resourceVersion;
+      for (let i = 0; i < 100; i++)
+        store.put(resource, configMap('a', { i: 'x'.repeat(1_000_000) + String(i) }), 'behind');
+      assert.equal(store.listChanges(resource, start), undefined);
+      const covered = store.resourceVersion - store.oldestResourceVersion(resource);
+      assert.ok(covered > 0 && covered < 40, `${covered} changes of 1 MB`);
+    });
+
     it('is bounded, and says when it does not reach back', () => {
       const start = store.resourceVersion;
       for (let i = 0; i < 4_000; i++)
         store.put(resource, configMap('a', { i: String(i) }), 'behind');
       assert.equal(store.listChanges(resource, start), undefined);
       assert.equal(store.listChanges(resource, start + 2_000)?.length, 2_000);
+    });
+  });
+
+  describe('its listeners', () => {
+    it('hear of what they are interested in, and of what leaves it, once and in order', () => {
+      const heard: string[] = [];
+      const listen = (who: string, interest: Interest): (() => void) =>
+        store.listen(
+          resource,
+          ({ object }) => heard.push(`${who} ${object.metadata.name}`),
+          interest,
+        );
+      listen('all', {});
+      listen('ns', { namespace: 'ns' });
+      listen('other-ns', { namespace: 'other' });
+      listen('a', { namespace: 'ns', name: 'a' });
+      const stop = listen('red', { label: ['color', 'red'] });
+      const put = (name: string, color?: string): void => {
+        const object = configMap(name);
+        if (color !== undefined) object.metadata.labels = { color };
+        store.put(resource, object, 'behind');
+      };
+      put('a', 'red');
+      put('a', 'red');
+      put('a', 'blue');
+      put('b', 'blue');
+      stop();
+      put('c', 'red');
+      assert.deepEqual(heard, [
+        ...['all a', 'ns a', 'a a', 'red a'],
+        ...['all a', 'ns a', 'a a', 'red a'],
+        ...['all a', 'ns a', 'a a', 'red a'],
+        ...['all b', 'ns b'],
+        ...['all c', 'ns c'],
+      ]);
     });
   });
 });
