@@ -167,20 +167,20 @@ export class HttpListener {
     }
     const form = codec.negotiate({ accept: headers.accept, path, query });
     onForm(form);
-    const contentType = mediaTypeOf(headers['content-type']);
+    const decoded = codec.decode(await bodies.read(request), mediaTypeOf(headers['content-type']));
     const warnings: string[] = [];
     const asked: ApiRequest = {
       method,
       path,
       query,
-      body: codec.decode(await bodies.read(request), contentType),
-      contentType,
+      body: decoded.value,
+      contentType: decoded.contentType,
       user,
       defaultFieldManager: managerOf(headers['user-agent']),
       rendering: form.rendering,
       mustBeDurable: true,
       isTrusted: false,
-      parseProblems: [],
+      parseProblems: decoded.problems,
       warnings,
       wantsAggregatedDiscovery: wantsAggregated(path, headers.accept),
     };

@@ -19,7 +19,7 @@ import { ApiHandler } from './api-handler.ts';
 import { AccessControl } from './auth/access-control.ts';
 import { openGate, type AccessGate } from './auth/access-gate.ts';
 import { JWKS_PATH, OPENID_CONFIGURATION_PATH } from './auth/service-account-tokens.ts';
-import { jsonCodec } from './codec/json-codec.ts';
+import { makeNegotiatingCodec } from './codec/negotiating-codec.ts';
 import { startEventExpiry } from './event-expiry.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import { HttpListener, type UpgradeRequest } from './http-listener.ts';
@@ -35,6 +35,8 @@ import { createInitialNamespaces, NamespaceLifecycle } from './namespace-lifecyc
 import { ObjectDeleter } from './object-deleter.ts';
 import { ObjectWriter } from './object-writer.ts';
 import { OpenWatches } from './open-watches.ts';
+import { hasMessages } from './protobuf/has-messages.ts';
+import { makeSchemaDecoder } from './schema/builtin-decoder.ts';
 import type { PodLogReader } from './pod-log.ts';
 import { openKeyFile } from './store/key-file.ts';
 import { openLmdbJournal } from './store/lmdb-journal.ts';
@@ -130,7 +132,14 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     addresses,
     ...access.admission,
   ]);
-  const writer = new ObjectWriter({ store, clock, random, newUid, admission });
+  const writer = new ObjectWriter({
+    store,
+    clock,
+    random,
+    newUid,
+    admission,
+    decoder: makeSchemaDecoder(undefined),
+  });
   const deleter = new ObjectDeleter({ store, clock, admission });
   const watches = new OpenWatches(clock);
   let address = '';
@@ -163,12 +172,13 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     printMetrics: () => metrics.print(makeGauges({ store, watches, inFlight })),
   });
   const bodies = new BodyReader();
+  const codec = makeNegotiatingCodec((path) => hasMessages(registry, path));
   const listenerFor = (gate: AccessGate): HttpListener =>
     new HttpListener({
       handler,
       watches,
       gate,
-      codec: jsonCodec,
+      codec,
       pages,
       metrics,
       inFlight,

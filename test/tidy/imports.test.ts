@@ -38,6 +38,7 @@ const SHARED_ON_FLOOR = new Set([
 const SHARED_PACKAGES: Record<string, string> = {
   execa: 'buildah in build, child processes in lib and cli',
   tar: 'archives that lib writes and build unpacks',
+  yaml: 'serverless.yml in lib, bodies of requests in apiserver',
 };
 
 describe('The import rules of the house', () => {

@@ -32,12 +32,22 @@ export interface AnswerForm {
   encodeEvent(event: ServerWatchEvent): string | Buffer;
 }
 
+/** What a request's body holds. */
+export interface DecodedBody {
+  /** Undefined for an empty body. */
+  readonly value: unknown;
+  /** As given, or `application/json` for an encoding of an object that the handler need not know. */
+  readonly contentType: string;
+  /** What the parser found and got over, such as duplicate keys; in the words of strict decoding. */
+  readonly problems: readonly string[];
+}
+
 export interface BodyCodec {
   /**
-   * The value in a request's body; undefined for an empty one. `contentType` is in lower case and
-   * without parameters. @throws {StatusError} 400 for bytes that cannot be read, 415 for a type.
+   * `contentType` is in lower case and without parameters.
+   * @throws {StatusError} 400 for bytes that cannot be read, 415 for a type.
    */
-  decode(bytes: Buffer, contentType: string): unknown;
+  decode(bytes: Buffer, contentType: string): DecodedBody;
   /** @throws {StatusError} 406 when nothing that the client accepts can be made. */
   negotiate(request: FormRequest): AnswerForm;
 }

@@ -1,33 +1,9 @@
-/** Bodies and answers in JSON alone. */
+/** Bodies and answers in JSON. */
 import { checkDepth } from '../json-value.ts';
 import { StatusError } from '../status-error.ts';
-import { parseAccept, plainRendering, type Rendering } from '../table.ts';
+import type { Rendering } from '../table.ts';
 import type { ServerWatchEvent } from '../watch.ts';
-import type { AnswerForm, BodyCodec, EncodedBody } from './body-codec.ts';
-
-const jsonTypes = new Set([
-  '',
-  'application/json',
-  'application/json-patch+json',
-  'application/merge-patch+json',
-  'application/strategic-merge-patch+json',
-  // JSON is YAML; a body in YAML's own syntax is refused.
-  'application/apply-patch+yaml',
-]);
-
-export const jsonCodec: BodyCodec = {
-  decode(bytes, contentType) {
-    if (bytes.length === 0) return undefined;
-    if (!jsonTypes.has(contentType)) throw StatusError.unsupportedMediaType(['application/json']);
-    return parseJson(bytes);
-  },
-  negotiate({ accept, path, query }) {
-    const isObjects = path.startsWith('/api/') || path.startsWith('/apis/');
-    const rendering = isObjects ? parseAccept(accept, query['includeObject']) : plainRendering;
-    if (!rendering) throw StatusError.notAcceptable('application/json');
-    return makeJsonForm(rendering);
-  },
-};
+import type { AnswerForm, EncodedBody } from './body-codec.ts';
 
 /** @throws {StatusError} 400 for what is no JSON, or is nested too deeply. */
 export function parseJson(bytes: Buffer): unknown {
