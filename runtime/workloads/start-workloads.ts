@@ -5,11 +5,14 @@
  */
 import type { ControllerContext } from '../kube/context.ts';
 import { makeDeploymentController } from './deployment/deployment-controller.ts';
+import { makeNamespaceContentController } from './namespaces/namespace-content-controller.ts';
 import { makeReplicaSetController } from './replica-set/replica-set-controller.ts';
 
 export interface WorkloadsOptions {
   /** The only node: Pods are placed on it as they are made. Undefined leaves placing to a scheduler. */
   readonly nodeName?: string;
+  /** PEM, published in every namespace beside its `default` service account. Undefined: neither. */
+  readonly rootCa?: string;
 }
 
 export interface WorkloadsHandle {
@@ -22,13 +25,14 @@ export function startWorkloads(
   context: ControllerContext,
   options: WorkloadsOptions,
 ): WorkloadsHandle {
-  const { nodeName } = options;
+  const { nodeName, rootCa } = options;
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   const scoped: ControllerContext = { ...context, signal };
   const controllers = [
     makeReplicaSetController(scoped, nodeName),
     makeDeploymentController(scoped),
+    ...(rootCa === undefined ? [] : [makeNamespaceContentController(scoped, rootCa)]),
   ];
   // A plan over half a cache would create what exists: wait for the first lists.
   const running = context.informers.waitForSync(signal).then(

@@ -5,6 +5,7 @@
 import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { detectDriver } from '../../agent/detect-driver.ts';
+import { parseAddressPlan } from '../../agent/network/address-plan.ts';
 import { startAgent } from '../../agent/start-agent.ts';
 import { parseServiceRange } from '../../apiserver/admission/service-range.ts';
 import { publishKubernetesService } from '../../apiserver/kubernetes-service.ts';
@@ -57,7 +58,12 @@ await runChild('control', async (environment) => {
   const admission = new ServingAdmission();
   const serviceCidr = serviceCidrOf(home.root, driver.driver);
   const clusterIP = parseServiceRange(serviceCidr).addressOf(1);
-  const pki = await makeLocalPki(home.pki, { hosts: [...API_HOSTS, clusterIP] });
+  // Where programs in pods reach the API: at the bridge.
+  const podsApiHost =
+    driver.driver === 'oci' ? parseAddressPlan(bridgeOf(home.root).cidr).gateway : undefined;
+  const pki = await makeLocalPki(home.pki, {
+    hosts: [...API_HOSTS, clusterIP, ...(podsApiHost === undefined ? [] : [podsApiHost])],
+  });
   const api = await startApiServer({
     dataDir: home.data,
     secretsKeyFile: join(home.pki, 'secrets.key'),
@@ -74,6 +80,8 @@ await runChild('control', async (environment) => {
     },
     token: pki.token,
     serviceAccountKey: pki.serviceAccountKey,
+    // A plain process has no file system of its own to mount one in.
+    mountsServiceAccountTokens: driver.driver === 'oci',
     socketPath: home.apiSocket,
     serviceCidr,
     readPodLog: (request) => {
@@ -106,7 +114,16 @@ await runChild('control', async (environment) => {
     driver: driver.driver,
     nodeName: NODE_NAME,
     bridge: bridgeOf(home.root),
-    onBridgeReady: (address) => environment.send({ type: 'bridge', address }),
+    onBridgeReady: (address) => {
+      environment.send({ type: 'bridge', address });
+      api.listenAlso({ host: address, port: api.port ?? 0 }).catch((error: unknown) => {
+        logger.error('the API cannot listen on the bridge: programs in pods do not reach it', {
+          address,
+          error: String(error),
+        });
+      });
+    },
+    ...(podsApiHost === undefined ? {} : { apiServer: { host: podsApiHost, port: api.port ?? 0 } }),
     imageStoreRoot: home.containers,
     bundlesRoot: home.bundles,
     functionsRoot,
@@ -116,7 +133,10 @@ await runChild('control', async (environment) => {
 
   void makeEndpointsController(contextOf('endpoints')).run(signal);
   // Stopped before the agent: they would replace the pods that it ends.
-  const workloads = startWorkloads(contextOf('workloads'), { nodeName: NODE_NAME });
+  const workloads = startWorkloads(contextOf('workloads'), {
+    nodeName: NODE_NAME,
+    rootCa: pki.ca,
+  });
   environment.onStop(() => workloads.close());
 
   const handles = await Promise.all([
