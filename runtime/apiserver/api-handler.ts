@@ -43,8 +43,6 @@ export type ApiResponse =
       readonly durable?: Promise<void> | undefined;
       /** Overrides `application/json`. */
       readonly contentType?: string;
-      /** Sentences for the user, sent as `Warning` headers. */
-      readonly warnings?: readonly string[];
     }
   | { readonly type: 'text'; readonly code: number; readonly body: string }
   | {

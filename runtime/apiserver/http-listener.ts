@@ -213,9 +213,9 @@ export class HttpListener {
         } catch (error) {
           return sendStatus(response, toCommitFailure(error), form);
         }
-        const { code, body, contentType, warnings = [] } = answer;
+        const { code, body, contentType } = answer;
         const encoded = form.encode(body, contentType);
-        return sendAnswer(response, code, encoded, { acceptEncoding, warnings });
+        return sendAnswer(response, code, encoded, { acceptEncoding });
       }
     }
   }

@@ -8,9 +8,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { makeLocalPki, type LocalPki } from '../../runtime/apiserver/make-local-pki.ts';
-import { formatWarnings } from '../../runtime/apiserver/http/send-body.ts';
 import { classifyRequest, InFlight } from '../../runtime/apiserver/http/in-flight.ts';
 import { administrator, anonymous } from '../../runtime/apiserver/auth/user-info.ts';
+import { formatWarnings } from '../../runtime/apiserver/warning-header.ts';
 import { FakeClock } from '../../runtime/std/fake-clock.ts';
 import { startApi, eventually, type Api } from './api-harness.ts';
 

@@ -7,9 +7,6 @@ import { isClosed, type HttpResponse } from './http-streams.ts';
 
 /** As upstream: below this, compressing takes longer than sending. */
 const GZIP_BYTES_MIN = 128 * 1024;
-/** As upstream: a warning is a sentence, and all of them together fit into a header. */
-const WARNING_LENGTH_MAX = 256;
-const WARNINGS_MAX = 16;
 
 const compress = promisify(gzip);
 
@@ -18,12 +15,11 @@ export async function sendAnswer(
   response: HttpResponse,
   code: number,
   encoded: EncodedBody,
-  options: { readonly acceptEncoding: string | undefined; readonly warnings?: readonly string[] },
+  options: { readonly acceptEncoding: string | undefined },
 ): Promise<void> {
   const { contentType } = encoded;
   let { bytes } = encoded;
   if (response.headersSent || isClosed(response)) return;
-  if (options.warnings?.length) response.setHeader('Warning', formatWarnings(options.warnings));
   if (bytes.length > GZIP_BYTES_MIN && acceptsGzip(options.acceptEncoding)) {
     bytes = await compress(bytes, { level: constants.Z_BEST_SPEED });
     if (response.headersSent || isClosed(response)) return;
@@ -57,11 +53,3 @@ const acceptsGzip = (acceptEncoding = ''): boolean =>
   acceptEncoding
     .split(',')
     .some((part) => /^\s*(?:x-)?gzip\s*(?:;|$)/i.test(part) && !/;\s*q=0(?:\.0*)?\s*$/.test(part));
-
-/** RFC 7234 warning values of code 299, as client-go prints them to the user. */
-export const formatWarnings = (warnings: readonly string[]): string[] =>
-  [...new Set(warnings)].slice(0, WARNINGS_MAX).map((text) => {
-    // A header takes Latin-1 without controls; the client would show nothing of a broken one.
-    const plain = text.slice(0, WARNING_LENGTH_MAX).replaceAll(/[^\x20-\x7e]/g, ' ');
-    return `299 - "${plain.replaceAll(/["\\]/g, String.raw`\$&`)}"`;
-  });
