@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { request as httpRequest, type IncomingMessage, type RequestOptions } from 'node:http';
 import { connect as connectHttp2, type ClientHttp2Session } from 'node:http2';
+import { request as httpsRequest } from 'node:https';
 import { connect as connectTcp } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -129,6 +130,18 @@ describe('API server on the wire', () => {
         assert.ok(JSON.parse(await readText(response)).metadata.name);
       }
     });
+  });
+
+  it('takes a request head of 100 KiB, as selectors and tokens may be long', async () => {
+    const path = `${configMaps}?labelSelector=app+in+(${'a,'.repeat(50_000)}a)`;
+    const response = await new Promise<IncomingMessage>((resolve, reject) => {
+      const headers = { authorization: `Bearer ${pki.token}` };
+      httpsRequest(new URL(path, api.server.url), { ca: pki.ca, headers }, resolve)
+        .on('error', reject)
+        .end();
+    });
+    assert.equal(response.statusCode, 200);
+    response.resume();
   });
 
   it('echoes the Audit-ID of a client, and makes one for the others', async () => {

@@ -52,7 +52,7 @@ export async function openTlsServer(
     },
   });
   // Of HTTP/1.1, which the server speaks beside HTTP/2; its types know only the latter's.
-  Object.assign(server, { keepAliveTimeout: KEEP_ALIVE_MS });
+  Object.assign(server, { keepAliveTimeout: KEEP_ALIVE_MS, maxHeaderSize: HEAD_BYTES_MAX });
   server.maxConnections = CONNECTIONS_MAX;
   // A handshake that fails is the client's affair.
   server.on('tlsClientError', () => {});
