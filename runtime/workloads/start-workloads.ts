@@ -6,6 +6,7 @@
 import type { ControllerContext } from '../kube/context.ts';
 import { makeDeploymentController } from './deployment/deployment-controller.ts';
 import { makeNamespaceContentController } from './namespaces/namespace-content-controller.ts';
+import { makeJobController } from './job/job-controller.ts';
 import { makeReplicaSetController } from './replica-set/replica-set-controller.ts';
 
 export interface WorkloadsOptions {
@@ -32,6 +33,7 @@ export function startWorkloads(
   const controllers = [
     makeReplicaSetController(scoped, nodeName),
     makeDeploymentController(scoped),
+    makeJobController(scoped, nodeName),
     ...(rootCa === undefined ? [] : [makeNamespaceContentController(scoped, rootCa)]),
   ];
   // A plan over half a cache would create what exists: wait for the first lists.

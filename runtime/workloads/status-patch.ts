@@ -7,7 +7,7 @@ import type { Action } from '../kube/plan.ts';
 export function patchStatus<S extends object>(
   kind: ResourceKind,
   object: KubeObject & { status?: S },
-  status: S,
+  status: { readonly [K in keyof S]: S[K] | undefined },
   required: readonly (keyof S & string)[] = [],
 ): readonly Action[] {
   const before = (object.status ?? {}) as Record<string, unknown>;
