@@ -2,8 +2,8 @@
  * What the server serves, told to clients: `/version`, `/api`, `/apis` (plain and aggregated) and
  * the resource lists. Pure.
  */
-import { isBuiltinGroup } from './patch/list-merge-keys.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
+import { makeOpenApi, makeOpenApiIndex, makeSwagger } from './openapi/openapi-documents.ts';
 
 /** The Kubernetes version whose behaviour this server follows; Knative asks for 1.34 at least. */
 const kubernetesVersion = { major: '1', minor: '34', gitVersion: 'v1.34.0+knit' };
@@ -176,87 +176,3 @@ function describeGroup(registry: KindRegistry, group: string): object {
 
 const resourcesOf = (registry: KindRegistry, group: string, version: string): Resource[] =>
   registry.resources.filter((resource) => resource.group === group && resource.version === version);
-
-/** Documents by group and version; kubectl asks here whether the server validates fields itself. */
-function makeOpenApiIndex(registry: KindRegistry): unknown {
-  const paths: Record<string, unknown> = {};
-  for (const [group, versions] of registry.groups)
-    for (const version of versions) {
-      const path = groupVersionPath(group, version);
-      paths[path] = {
-        serverRelativeURL: `/openapi/v3/${path}?hash=${kubernetesVersion.gitVersion}`,
-      };
-    }
-  return { paths };
-}
-
-/** A minimal OpenAPI 3 document of one group and version. @returns undefined when it is unknown. */
-function makeOpenApi(registry: KindRegistry, path: string): unknown {
-  const resources = registry.resources.filter(
-    ({ group, version }) => groupVersionPath(group, version) === path,
-  );
-  if (resources.length === 0) return undefined;
-  return {
-    openapi: '3.0.0',
-    info: { title: 'Kubernetes', version: kubernetesVersion.gitVersion },
-    paths: Object.fromEntries(
-      resources.map((resource) => [objectPath(resource), { patch: patchOperation(resource) }]),
-    ),
-    components: { schemas: makeSchemas(resources) },
-  };
-}
-
-/** A minimal Swagger 2 document: kinds without fields, which older kubectl accepts as "no opinion". */
-const makeSwagger = (registry: KindRegistry): unknown => ({
-  swagger: '2.0',
-  info: { title: 'Kubernetes', version: kubernetesVersion.gitVersion },
-  paths: Object.fromEntries(
-    registry.resources.map((resource) => [
-      objectPath(resource),
-      { patch: patchOperation(resource) },
-    ]),
-  ),
-  definitions: makeSchemas(registry.resources),
-});
-
-const groupVersionPath = (group: string, version: string): string =>
-  group === '' ? `api/${version}` : `apis/${group}/${version}`;
-
-const objectPath = ({ group, version, plural, definition }: Resource): string =>
-  `/${groupVersionPath(group, version)}/${definition.namespaced ? 'namespaces/{namespace}/' : ''}${plural}/{name}`;
-
-function patchOperation(resource: Resource): unknown {
-  const { group, version, kind } = resource;
-  const parameter = (name: string): unknown => ({
-    name,
-    in: 'query',
-    schema: { type: 'string', uniqueItems: true },
-  });
-  return {
-    operationId: `patch${kind}`,
-    parameters: ['dryRun', 'fieldManager', 'fieldValidation', 'force'].map(parameter),
-    responses: { '200': { description: 'OK' } },
-    'x-kubernetes-action': 'patch',
-    'x-kubernetes-group-version-kind': { group, version, kind },
-  };
-}
-
-/** Schemas that accept everything: real ones come with issue 3. */
-function makeSchemas(resources: readonly Resource[]): Record<string, unknown> {
-  return Object.fromEntries(
-    resources.map(({ group, version, kind }) => [
-      schemaName(group, version, kind),
-      {
-        type: 'object',
-        'x-kubernetes-preserve-unknown-fields': true,
-        'x-kubernetes-group-version-kind': [{ group, version, kind }],
-      },
-    ]),
-  );
-}
-
-function schemaName(group: string, version: string, kind: string): string {
-  if (!isBuiltinGroup(group)) return `${group.split('.').reverse().join('.')}.${version}.${kind}`;
-  const [head = ''] = group.split('.');
-  return `io.k8s.api.${head === '' ? 'core' : head}.${version}.${kind}`;
-}
