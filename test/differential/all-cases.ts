@@ -1,0 +1,19 @@
+/** Every case, by topic. A topic is one file of recordings. */
+import type { Case } from './case.ts';
+import { createCases } from './cases/create.ts';
+import { patchCases } from './cases/patch.ts';
+import { applyCases } from './cases/apply.ts';
+import { deleteCases } from './cases/delete.ts';
+import { readCases } from './cases/read.ts';
+import { updateCases } from './cases/update.ts';
+import { watchCases } from './cases/watch.ts';
+
+export const topics: Readonly<Record<string, readonly Case[]>> = {
+  create: createCases,
+  read: readCases,
+  update: updateCases,
+  patch: patchCases,
+  apply: applyCases,
+  delete: deleteCases,
+  watch: watchCases,
+};

@@ -1,0 +1,117 @@
+/**
+ * Takes out of an answer what differs from run to run: uids, times, resourceVersions, generated names
+ * and allocated addresses. Which of them are equal to each other stays visible: the first
+ * resourceVersion of a case is `<rv1>` wherever it occurs. Pure.
+ */
+import type { Answer } from './case.ts';
+import type { TranscriptEntry } from './run-case.ts';
+
+const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
+/** A time this near to now was set by a server, not by a case. */
+const NOW_WITHIN_MS = 2 * 86_400_000;
+const uidPattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
+
+export class Normaliser {
+  private readonly uids = new Map<string, string>();
+  private readonly versions = new Map<string, string>();
+  private readonly names = new Map<string, string>();
+
+  /** Takes note of the uids, versions and names in an answer, so that later texts can be masked. */
+  learn(body: unknown): void {
+    visit(body, (object) => {
+      const { uid, resourceVersion, generateName, name } = object as Record<string, unknown>;
+      // Only objects' own versions are told apart; a list's moves with whatever else happens.
+      if (typeof uid === 'string' && typeof resourceVersion === 'string')
+        note(this.versions, resourceVersion, 'rv');
+      if (
+        typeof generateName === 'string' &&
+        typeof name === 'string' &&
+        name.startsWith(generateName)
+      )
+        this.names.set(name, `${generateName}<random>`);
+      for (const value of Object.values(object))
+        if (typeof value === 'string')
+          for (const [found] of value.matchAll(uidPattern)) note(this.uids, found, 'uid');
+    });
+  }
+
+  normalise(
+    request: string,
+    answer: Answer,
+    options: { only: readonly string[] | undefined; withManagedFields: boolean },
+  ): TranscriptEntry {
+    const { status, contentType, warnings, retryAfter } = answer;
+    const whole = this.value(answer.body, '', options.withManagedFields);
+    const body = options.only
+      ? Object.fromEntries(options.only.map((path) => [path, pick(whole, path)]))
+      : whole;
+    return {
+      request,
+      status,
+      contentType,
+      ...(warnings.length === 0 ? {} : { warnings: warnings.map((text) => this.text(text)) }),
+      ...(retryAfter === undefined ? {} : { retryAfter }),
+      body,
+    };
+  }
+
+  private value(value: unknown, key: string, withManagedFields: boolean): unknown {
+    if (typeof value === 'string') return this.string(value, key);
+    if (key === 'nodePort' || key === 'healthCheckNodePort') return '<port>';
+    if (Array.isArray(value)) {
+      const items = value.map((item) => this.value(item, key, withManagedFields));
+      return key === 'managedFields' ? items.sort(byOwner) : items;
+    }
+    if (typeof value !== 'object' || value === null) return value;
+    const copy: Record<string, unknown> = {};
+    for (const name of Object.keys(value).sort()) {
+      const item = (value as Record<string, unknown>)[name];
+      if (name === 'managedFields' && !withManagedFields) continue;
+      // Some encoders write a time that is not set, others leave it out.
+      if (name === 'creationTimestamp' && item === null) continue;
+      copy[this.text(name)] = this.value(item, name, withManagedFields);
+    }
+    return copy;
+  }
+
+  private string(text: string, key: string): string {
+    if (key === 'resourceVersion' && /^\d+$/.test(text) && text !== '0')
+      return this.versions.get(text) ?? '<rv>';
+    if (key === 'continue' && text !== '') return '<continue>';
+    if (key === 'token' && text.split('.').length === 3) return '<token>';
+    if ((key === 'clusterIP' || key === 'clusterIPs') && /^10\./.test(text)) return '<clusterIP>';
+    if (timePattern.test(text) && Math.abs(Date.parse(text) - Date.now()) < NOW_WITHIN_MS)
+      return '<time>';
+    return this.text(text);
+  }
+
+  private text(text: string): string {
+    let masked = text.replace(uidPattern, (uid) => this.uids.get(uid) ?? uid);
+    for (const [name, mask] of this.names) masked = masked.replaceAll(name, mask);
+    return masked
+      .replace(/resource version: \d+(, current: \d+| \(\d+\))?/g, 'resource version: <rv>')
+      .replace(/ResourceVersion in (precondition|object meta): \d+/g, 'ResourceVersion in $1: <rv>')
+      .replace(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-<random>');
+  }
+}
+
+function note(known: Map<string, string>, value: string, prefix: string): void {
+  if (!known.has(value)) known.set(value, `<${prefix}${known.size + 1}>`);
+}
+
+function visit(value: unknown, onObject: (object: object) => void): void {
+  if (typeof value !== 'object' || value === null) return;
+  if (!Array.isArray(value)) onObject(value);
+  for (const item of Object.values(value)) visit(item, onObject);
+}
+
+function pick(value: unknown, path: string): unknown {
+  let current: any = value;
+  for (const key of path.split('.')) current = current?.[key];
+  return current;
+}
+
+/** Entries come in the order of their times, which two servers need not share. */
+const byOwner = (a: any, b: any): number => ownerKey(a).localeCompare(ownerKey(b));
+const ownerKey = ({ operation, manager, subresource, apiVersion }: any): string =>
+  `${operation} ${manager} ${subresource ?? ''} ${apiVersion}`;
