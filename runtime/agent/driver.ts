@@ -5,6 +5,7 @@
  */
 import type { Container, SecurityContext } from '../apis/core/types.ts';
 import type { PodPaths } from './agent-paths.ts';
+import type { ExecSession } from './exec/exec-session.ts';
 
 /** What a pod's containers share: its place on the network. Kept in the state file, so plain data. */
 export interface Sandbox {
@@ -70,6 +71,14 @@ export interface RunningContainer {
   kill(): void;
   /** Runs a command inside. Rejects when it cannot be started or does not end in time. */
   exec(command: readonly string[], timeoutMs: number): Promise<number>;
+  /** Runs a command inside with open streams. Rejects when the container has not been created yet. */
+  openExec(request: OpenExecRequest): Promise<ExecSession>;
+}
+
+export interface OpenExecRequest {
+  readonly command: readonly string[];
+  readonly stdin: boolean;
+  readonly tty: boolean;
 }
 
 /** A container that cannot be started as it is; `reason` is the waiting reason of its status. */

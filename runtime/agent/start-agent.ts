@@ -44,6 +44,8 @@ export interface AgentOptions {
 export interface Agent {
   /** See `PodManager.readPodLog`. */
   readPodLog(request: PodLogRequest): AsyncIterable<Uint8Array>;
+  /** See `PodManager.exec` and `PodManager.connect`. */
+  readonly streams: Pick<PodManager, 'exec' | 'connect'>;
   /**
    * Stops managing. Containers and processes run on, for the next agent to adopt, unless `stopPods`
    * asks to end them gracefully; then they are gone when it resolves.
@@ -123,6 +125,7 @@ export async function startAgent(
   let closed: Promise<void> | undefined;
   return {
     readPodLog: (request) => pods.readPodLog(request),
+    streams: pods,
     close: ({ stopPods = false } = {}) => (closed ??= close(stopPods)),
   };
 }

@@ -63,7 +63,7 @@ export function openPodLog(
   };
 }
 
-function pickContainer(pod: Pod, wanted: string | undefined): string {
+export function pickContainer(pod: Pod, wanted: string | undefined): string {
   const names = [...(pod.spec.initContainers ?? []), ...pod.spec.containers].map(
     ({ name }) => name,
   );

@@ -22,7 +22,7 @@ import { JWKS_PATH, OPENID_CONFIGURATION_PATH } from './auth/service-account-tok
 import { makeNegotiatingCodec } from './codec/negotiating-codec.ts';
 import { startEventExpiry } from './event-expiry.ts';
 import { GarbageCollector } from './garbage-collector.ts';
-import { HttpListener, type UpgradeRequest } from './http-listener.ts';
+import { HttpListener } from './http-listener.ts';
 import { InFlight } from './http/in-flight.ts';
 import { openSocketServer, openTlsServer, type OpenServer } from './http/open-servers.ts';
 import { BodyReader } from './http/read-body.ts';
@@ -39,6 +39,8 @@ import { hasMessages } from './protobuf/has-messages.ts';
 import { makeSchemaDecoder } from './schema/builtin-decoder.ts';
 import type { PodLogReader } from './pod-log.ts';
 import { openKeyFile } from './store/key-file.ts';
+import { makePodUpgrades } from './streams/pod-upgrades.ts';
+import type { PodStreams } from './streams/pod-streams.ts';
 import { openLmdbJournal } from './store/lmdb-journal.ts';
 import { ObjectStore } from './store/object-store.ts';
 import { makeRecordCipher } from './store/record-cipher.ts';
@@ -81,8 +83,8 @@ export interface ApiServerOptions {
   readonly readPodLog?: PodLogReader;
   /** The network that ClusterIPs are taken from. @default 10.128.0.0/16 */
   readonly serviceCidr?: string;
-  /** Takes over connections that ask for an upgrade (exec, attach, port-forward). */
-  readonly upgrade?: (upgrade: UpgradeRequest) => Promise<void>;
+  /** Serves exec and port-forward; without it those paths answer 400. */
+  readonly podStreams?: PodStreams;
 }
 
 export interface ApiServer {
@@ -185,7 +187,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       bodies,
       clock,
       logger,
-      upgrade: options.upgrade,
+      upgrade: options.podStreams && makePodUpgrades(store, options.podStreams),
     });
   const servers: OpenServer[] = [];
   const close = async (): Promise<void> => {

@@ -2,11 +2,13 @@
  * A container that runs: signals for its first process, commands inside it, and how it ended. Works
  * alike for one that was just started and one that was adopted.
  */
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { randomUUID } from 'node:crypto';
+import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 import { type Clock, sleep } from '../../std/clock.ts';
 import type { ContainerExit, ContainerRecord, RunningContainer } from '../driver.ts';
+import { startExec } from '../exec/exec-session.ts';
 import { sendSignal } from '../process-identity.ts';
 import { runCommand } from '../run-command.ts';
 import { readCgroupPids, wasOutOfMemory } from './cgroups.ts';
@@ -14,6 +16,7 @@ import { removeGroup } from './launcher.ts';
 
 /** Of an exec that comes before the container is created. */
 const CREATED_POLL_MS = 5;
+const CREATED_MS_MAX = 10_000;
 const SIGKILL_EXIT_CODE = 137;
 
 export interface ContainerLife {
@@ -60,23 +63,73 @@ export function makeRunningContainer(life: ContainerLife): RunningContainer {
     },
     kill,
     exec: async (command, timeoutMs) => {
-      // The runtime knows the container from the moment it writes the pid file.
-      for (let waitedMs = 0; initPid() === undefined; waitedMs += CREATED_POLL_MS) {
-        if (waitedMs >= timeoutMs) throw new Error('the container has not been created yet');
-        await sleep(clock, CREATED_POLL_MS);
+      await whenCreated(initPid, clock, timeoutMs);
+      const files = writeExecFiles(bundle, command, false);
+      try {
+        return (await runCommand(makeExecCommand(life, files), { timeoutMs })).exitCode;
+      } finally {
+        rmSync(files.process, { force: true });
+        rmSync(files.pid, { force: true });
       }
-      return (await runCommand(makeExecCommand(life, command), { timeoutMs })).exitCode;
+    },
+    openExec: async ({ command, stdin, tty }) => {
+      await whenCreated(initPid, clock, CREATED_MS_MAX);
+      const files = writeExecFiles(bundle, command, tty);
+      return startExec({
+        command: makeExecCommand(life, files),
+        stdin,
+        tty,
+        pidFile: files.pid,
+        ttyFile: files.tty,
+        // The runtime makes the terminal that the command sees, which echoes.
+        echo: false,
+        files: [files.process],
+      });
     },
   };
 }
 
+/** The runtime knows the container from the moment it writes the pid file. */
+async function whenCreated(
+  initPid: () => number | undefined,
+  clock: Clock,
+  timeoutMs: number,
+): Promise<void> {
+  for (let waitedMs = 0; initPid() === undefined; waitedMs += CREATED_POLL_MS) {
+    if (waitedMs >= timeoutMs) throw new Error('the container has not been created yet');
+    await sleep(clock, CREATED_POLL_MS);
+  }
+}
+
+interface ExecFiles {
+  readonly process: string;
+  readonly pid: string;
+  readonly tty: string;
+}
+
+/**
+ * The container's own process with other arguments: left to its flags, crun would run a command as
+ * root and in `/`.
+ */
+function writeExecFiles(bundle: string, command: readonly string[], tty: boolean): ExecFiles {
+  const spec = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as {
+    process: object;
+  };
+  const base = join(bundle, `exec-${randomUUID()}`);
+  const files = { process: `${base}.json`, pid: `${base}.pid`, tty: `${base}.tty` };
+  const process = { ...spec.process, args: command, terminal: tty };
+  writeFileSync(files.process, JSON.stringify(process), { mode: 0o600 });
+  return files;
+}
+
 /** In the mount namespace of the launch, where the container's root file system is. */
-function makeExecCommand(life: ContainerLife, command: readonly string[]): string[] {
+function makeExecCommand(life: ContainerLife, files: ExecFiles): string[] {
   const { record, runtime, runtimeState } = life;
   return [
     ...['nsenter', `--mount=/proc/${record.pid}/ns/mnt`, '--', runtime],
     ...(runtime === 'crun' ? ['--cgroup-manager=disabled'] : []),
-    ...['--root', runtimeState, 'exec', record.id, ...command],
+    ...['--root', runtimeState, 'exec', '--process', files.process, '--pid-file', files.pid],
+    record.id,
   ];
 }
 

@@ -70,6 +70,11 @@ export class ContainerWorker {
     return this.running?.record;
   }
 
+  /** What runs now; undefined before the start, between restarts and after the end. */
+  get current(): RunningContainer | undefined {
+    return this.running;
+  }
+
   get restartCount(): number {
     return this.restarts;
   }

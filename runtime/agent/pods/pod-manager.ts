@@ -4,6 +4,7 @@
  * wants any more.
  */
 import { existsSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
 
 import { PodRefusal } from '../../apis/core/pod-refusal.ts';
 import {
@@ -17,7 +18,8 @@ import {
 import type { ControllerContext } from '../../kube/context.ts';
 import { EventRecorder } from '../../kube/event-recorder.ts';
 import { type AgentPaths, attemptLog, makePodPaths } from '../agent-paths.ts';
-import type { Driver } from '../driver.ts';
+import type { Driver, OpenExecRequest } from '../driver.ts';
+import type { ExecSession } from '../exec/exec-session.ts';
 import { KeptLogs } from './kept-logs.ts';
 import { LogWatch, readLog } from './pod-log.ts';
 import { type PodState, removePodDirectory } from './pod-state-file.ts';
@@ -44,6 +46,18 @@ export interface PodLogRequest {
   readonly sinceSeconds?: number;
   /** The attempt before the last restart. @default false */
   readonly previous?: boolean;
+}
+
+export interface PodExecRequest extends OpenExecRequest {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+}
+
+export interface PodPort {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly port: number;
 }
 
 /** Orphans get this long between SIGTERM and SIGKILL: nobody waits for their answers. */
@@ -132,6 +146,23 @@ export class PodManager {
         this.workers.get(uid) === worker &&
         worker.findAttempt(name).attempt === attempt,
     });
+  }
+
+  /** Runs a command with open streams. @throws {PodRefusal} when the container does not run here. */
+  async exec(request: PodExecRequest): Promise<ExecSession> {
+    return this.workerOf(request).exec(request.container, request);
+  }
+
+  /** A connection to a port of a pod. @throws {PodRefusal} when the pod does not run here. */
+  async connect(target: PodPort): Promise<Duplex> {
+    return this.workerOf(target).connect(target.port);
+  }
+
+  private workerOf({ namespace, pod }: Pick<PodPort, 'namespace' | 'pod'>): PodWorker {
+    const object = this.context.informers.informer(podKind).get(namespace, pod);
+    const worker = this.workers.get(object?.metadata.uid ?? '');
+    if (!worker) throw new PodRefusal(404, `pod ${pod}_${namespace} is not running on this node`);
+    return worker;
   }
 
   private readKeptLog(request: PodLogRequest): AsyncIterable<Uint8Array> {

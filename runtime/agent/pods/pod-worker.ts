@@ -3,6 +3,7 @@
  * and a graceful end after which the object is removed. Start to spawn is synchronous.
  */
 import { mkdirSync, writeFileSync } from 'node:fs';
+import type { Duplex } from 'node:stream';
 
 import { PodRefusal } from '../../apis/core/pod-refusal.ts';
 import { type Pod, podKind } from '../../apis/core/types.ts';
@@ -17,7 +18,15 @@ import {
   makePodPaths,
   type PodPaths,
 } from '../agent-paths.ts';
-import { type Driver, type Sandbox, StartError, type StartRequest } from '../driver.ts';
+import {
+  type Driver,
+  type OpenExecRequest,
+  type Sandbox,
+  StartError,
+  type StartRequest,
+} from '../driver.ts';
+import type { ExecSession } from '../exec/exec-session.ts';
+import { connectToPod } from '../exec/pod-connection.ts';
 import { ContainerWorker } from './container-worker.ts';
 import { pruneAttempts } from './attempt-files.ts';
 import type { KeptLogs } from './kept-logs.ts';
@@ -246,6 +255,20 @@ export class PodWorker {
         `previous terminated container "${worker.name}" in pod "${pod}" not found`,
       );
     return { name: worker.name, attempt };
+  }
+
+  /** @throws {PodRefusal} when the container does not run at present. */
+  async exec(container: string, request: OpenExecRequest): Promise<ExecSession> {
+    const running = this.containers.find(({ name }) => name === container)?.current;
+    if (!running) throw new PodRefusal(400, `container not found ("${container}")`);
+    return running.openExec(request);
+  }
+
+  /** A connection to a port of the pod. @throws {PodRefusal} when the pod has no network yet. */
+  connect(port: number): Promise<Duplex> {
+    if (!this.sandbox)
+      throw new PodRefusal(400, `pod ${this.pod.metadata.name} is not running: it has no network`);
+    return connectToPod(this.sandbox, this.reachablePort(port));
   }
 
   logPaths(): string[] {

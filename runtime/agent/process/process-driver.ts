@@ -4,13 +4,14 @@
  * pod is one process group with one port.
  */
 import { spawn } from 'node:child_process';
+import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, mkdirSync, openSync } from 'node:fs';
 import { createServer } from 'node:net';
-import { dirname } from 'node:path';
+import { dirname, join } from 'node:path';
 
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
-import { attemptLog } from '../agent-paths.ts';
+import { attemptLog, type PodPaths } from '../agent-paths.ts';
 import {
   type ContainerExit,
   type ContainerRecord,
@@ -20,6 +21,7 @@ import {
   StartError,
   type StartRequest,
 } from '../driver.ts';
+import { startExec } from '../exec/exec-session.ts';
 import { ExitWatch } from '../exit-watch.ts';
 import { makeArgs } from '../oci/oci-spec.ts';
 import { isAlive, readStartTicks, sendSignal } from '../process-identity.ts';
@@ -122,10 +124,14 @@ export class ProcessDriver implements Driver {
       if (spawnError !== '') return { exitCode: 128, reason: 'StartError', message: spawnError };
       return { exitCode: code ?? 137, reason: code === 0 ? 'Completed' : 'Error' };
     });
-    return makeRunning(record, exited, (args) => ({ command: mapCommand(args, roots), env }));
+    return makeRunning(record, exited, podPaths, (args) => ({
+      command: mapCommand(args, roots),
+      env,
+      cwd: existsSync(cwd) ? cwd : bundle.root,
+    }));
   }
 
-  adopt(record: ContainerRecord): RunningContainer | undefined {
+  adopt(record: ContainerRecord, podPaths: PodPaths): RunningContainer | undefined {
     if (record.pid === 0 || !isAlive(record.pid, record.startTicks)) return undefined;
     const exited = new Promise<ContainerExit>((resolve) => {
       const { pid, startTicks } = record;
@@ -135,7 +141,7 @@ export class ProcessDriver implements Driver {
       };
       this.exits.add({ pid, startTicks, onGone });
     });
-    return makeRunning(record, exited, (command) => ({ command }));
+    return makeRunning(record, exited, podPaths, (command) => ({ command }));
   }
 
   close(): Promise<void> {
@@ -147,9 +153,11 @@ export class ProcessDriver implements Driver {
 function makeRunning(
   record: ContainerRecord,
   exited: Promise<ContainerExit>,
+  podPaths: PodPaths,
   mapExec: (command: readonly string[]) => {
     command: readonly string[];
     env?: Record<string, string>;
+    cwd?: string;
   },
 ): RunningContainer {
   const signal = (name: NodeJS.Signals): void => {
@@ -164,6 +172,10 @@ function makeRunning(
       const mapped = mapExec(command);
       const env = mapped.env ?? (process.env as Record<string, string>);
       return (await runCommand(mapped.command, { timeoutMs, env })).exitCode;
+    },
+    openExec: ({ command, stdin, tty }) => {
+      const ttyFile = join(podPaths.root, `exec-${randomUUID()}.tty`);
+      return Promise.resolve(startExec({ ...mapExec(command), stdin, tty, ttyFile, echo: true }));
     },
   };
 }

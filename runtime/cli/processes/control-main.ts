@@ -52,8 +52,12 @@ await runChild('control', async (environment) => {
   const { options, logger, signal, clock } = environment;
   const home = homeOf(options.home, {});
   const driver = await chooseDriver(options.driver);
-  // The agent is made after the API server, which must be able to read its logs.
-  let readPodLog: Awaited<ReturnType<typeof startAgent>>['readPodLog'] | undefined;
+  // The agent is made after the API server, which must be able to reach what it runs.
+  let runningAgent: Awaited<ReturnType<typeof startAgent>> | undefined;
+  const agentThatRuns = () => {
+    if (!runningAgent) throw new Error('the agent is not ready yet');
+    return runningAgent;
+  };
 
   const admission = new ServingAdmission();
   const serviceCidr = serviceCidrOf(home.root, driver.driver);
@@ -84,9 +88,10 @@ await runChild('control', async (environment) => {
     mountsServiceAccountTokens: driver.driver === 'oci',
     socketPath: home.apiSocket,
     serviceCidr,
-    readPodLog: (request) => {
-      if (!readPodLog) throw new Error('the agent is not ready yet');
-      return readPodLog(request);
+    readPodLog: (request) => agentThatRuns().readPodLog(request),
+    podStreams: {
+      exec: async (request) => agentThatRuns().streams.exec(request),
+      connect: async (target) => agentThatRuns().streams.connect(target),
     },
   });
   environment.onStop(() => api.close());
@@ -128,7 +133,7 @@ await runChild('control', async (environment) => {
     bundlesRoot: home.bundles,
     functionsRoot,
   });
-  readPodLog = (request) => agent.readPodLog(request);
+  runningAgent = agent;
   environment.onStop(({ stopPods }) => agent.close({ stopPods }));
 
   void makeEndpointsController(contextOf('endpoints')).run(signal);
