@@ -15,6 +15,7 @@ import type { Driver } from './driver.ts';
 import { parseAddressPlan } from './network/address-plan.ts';
 import { allowOutbound, makeBridge } from './network/bridge.ts';
 import { NetnsPool } from './network/netns-pool.ts';
+import { routeServiceNetwork, startServiceProxy } from './network/service-proxy.ts';
 import { writeIngressServices, writeNode } from './node/node-object.ts';
 import { OciDriver } from './oci/oci-driver.ts';
 import { type PodLogRequest, PodManager } from './pods/pod-manager.ts';
@@ -30,6 +31,8 @@ export interface AgentOptions {
   readonly nodeName: string;
   /** The pods' network; required with `oci`. */
   readonly bridge?: { readonly name: string; readonly cidr: string };
+  /** The network of ClusterIPs, which this machine then answers. Left out: nobody does. */
+  readonly serviceCidr?: string;
   /** The bridge has its address: the gateway may listen there now. */
   readonly onBridgeReady?: (address: string) => void;
   /** Where programs in pods find the API. Left out: their environment does not say. */
@@ -95,11 +98,19 @@ export async function startAgent(
     await oci.endStrays(containers.map(({ record }) => record));
     driver = oci;
     void allowOutbound(bridge.name, plan, logger);
-    const dns = await startNameServer(scoped, hostIP);
+    const hasProxy = options.serviceCidr !== undefined;
+    if (options.serviceCidr !== undefined)
+      await routeServiceNetwork(bridge.name, options.serviceCidr, logger);
+    const dns = await startNameServer(scoped, hostIP, hasProxy);
     if (dns) closers.push(() => dns.close());
   } else {
     const { bundlesRoot, functionsRoot } = options;
     driver = new ProcessDriver({ bundlesRoot, functionsRoot, clock, logger });
+  }
+
+  if (options.serviceCidr !== undefined) {
+    const proxy = startServiceProxy(scoped, { nodeHosts: [...new Set(['127.0.0.1', hostIP])] });
+    closers.push(() => proxy.close());
   }
 
   const pods = new PodManager(scoped, {
@@ -152,11 +163,13 @@ async function writeObjects(
 async function startNameServer(
   { informers, clock, logger }: ControllerContext,
   address: string,
+  hasProxy: boolean,
 ): Promise<DnsServer | undefined> {
   const services = informers.informer(coreServiceKind);
   const endpoints = informers.informer(endpointsKind);
   const pods = informers.informer(podKind);
   const source: RecordSource = {
+    hasProxy,
     service: (namespace, name) => services.get(namespace, name),
     endpoints: (namespace, name) => endpoints.get(namespace, name),
     readyPods: (namespace, labels) =>

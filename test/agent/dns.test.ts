@@ -96,6 +96,23 @@ describe('a cluster name', () => {
     assert.deepEqual(lookUp('db.shop', source), { type: 'addresses', addresses: ['10.63.0.9'] });
   });
 
+  it('has its ClusterIP where a proxy stands behind it, unless it is headless or not TCP alone', () => {
+    const spec = { clusterIP: '10.128.0.9', selector: { app: 'db' }, ports: [{ port: 5432 }] };
+    const lookUpWith = (changed: object): unknown => {
+      const service = (namespace: string, name: string): CoreService => ({
+        apiVersion: 'v1',
+        kind: 'Service',
+        metadata: { namespace, name },
+        spec: { ...spec, ...changed },
+      });
+      return lookUp('db.shop', { ...source, hasProxy: true, service });
+    };
+    const pods = { type: 'addresses', addresses: ['10.63.0.9'] };
+    assert.deepEqual(lookUpWith({}), { type: 'addresses', addresses: ['10.128.0.9'] });
+    assert.deepEqual(lookUpWith({ clusterIP: 'None' }), pods);
+    assert.deepEqual(lookUpWith({ ports: [{ port: 53, protocol: 'UDP' }] }), pods);
+  });
+
   it('is missing when no such Service exists, or it points in a circle', () => {
     assert.deepEqual(lookUp('none.shop.svc.cluster.local', source), { type: 'missing' });
     assert.deepEqual(lookUp('circle.shop', source), { type: 'missing' });

@@ -1,11 +1,14 @@
 /**
  * What a cluster name means: Services to addresses, as a pure lookup over listers. ExternalName is
- * followed; a Service with a selector or with Endpoints has their ready addresses (every Service is
- * answered as if it were headless: there is no virtual IP here).
+ * followed. A Service has its ClusterIP where the node's proxy stands behind it, and the ready
+ * addresses of its Endpoints or pods otherwise: a headless one, one with a port that is not TCP.
  */
 import type { CoreService, Endpoints, Pod } from '../../apis/core/types.ts';
+import { hasClusterIP } from '../network/service-targets.ts';
 
 export interface RecordSource {
+  /** Whether ClusterIPs answer on this machine. */
+  readonly hasProxy?: boolean;
   service(namespace: string, name: string): CoreService | undefined;
   endpoints(namespace: string, name: string): Endpoints | undefined;
   /** Pods with an address and Ready, by labels. */
@@ -41,6 +44,8 @@ export function lookUp(name: string, source: RecordSource): Lookup {
       current = externalName.toLowerCase().replace(/\.$/, '');
       continue;
     }
+    if (source.hasProxy && isProxied(service))
+      return { type: 'addresses', addresses: [service.spec.clusterIP ?? ''] };
     const endpoints = source.endpoints(key.namespace, key.name);
     const addresses = endpoints
       ? (endpoints.subsets ?? []).flatMap(({ addresses: list = [] }) => list.map(({ ip }) => ip))
@@ -63,5 +68,10 @@ export function parseServiceName(
   if (!name || !namespace || rest.length > 0) return undefined;
   return { name, namespace, isQualified: isFull || isShort };
 }
+
+/** The proxy passes TCP on and nothing else. */
+const isProxied = (service: CoreService): boolean =>
+  hasClusterIP(service) &&
+  (service.spec.ports ?? []).every(({ protocol = 'TCP' }) => protocol === 'TCP');
 
 const isIPv4 = (text: string): boolean => /^\d+\.\d+\.\d+\.\d+$/.test(text);

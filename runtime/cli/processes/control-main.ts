@@ -119,6 +119,7 @@ await runChild('control', async (environment) => {
     driver: driver.driver,
     nodeName: NODE_NAME,
     bridge: bridgeOf(home.root),
+    serviceCidr,
     onBridgeReady: (address) => {
       environment.send({ type: 'bridge', address });
       api.listenAlso({ host: address, port: api.port ?? 0 }).catch((error: unknown) => {
@@ -136,7 +137,6 @@ await runChild('control', async (environment) => {
   runningAgent = agent;
   environment.onStop(({ stopPods }) => agent.close({ stopPods }));
 
-  void makeEndpointsController(contextOf('endpoints')).run(signal);
   // Stopped before the agent: they would replace the pods that it ends.
   const workloads = startWorkloads(contextOf('workloads'), {
     nodeName: NODE_NAME,
@@ -144,6 +144,7 @@ await runChild('control', async (environment) => {
   });
   environment.onStop(() => workloads.close());
 
+  void makeEndpointsController(contextOf('endpoints')).run(signal);
   const handles = await Promise.all([
     startServing(contextOf('serving'), {
       domain: LOCAL_DOMAIN,
