@@ -343,12 +343,15 @@ const PODS_UPDATE_RULE =
 /** A running pod stays what it is, but for images and a deadline. */
 export function validatePodUpdate(spec: PodSpec, before: PodSpec): FieldError[] {
   if (spec === before) return [];
+  // Without a scheduler that binds, the node takes a Pod that has no node yet by naming itself.
+  const { nodeName } = before.nodeName ? before : spec;
   const frozen = (item: PodSpec): unknown => {
     const { activeDeadlineSeconds: _deadline, tolerations: _tolerations, ...rest } = item;
     const blank = (list: readonly Container[] | undefined): unknown =>
       list?.map(({ image: _image, ...container }) => container);
     return {
       ...rest,
+      nodeName: item.nodeName || nodeName,
       containers: blank(item.containers),
       initContainers: blank(item.initContainers),
     };
