@@ -9,7 +9,7 @@ import { parseLabelSelector } from './label-selector.ts';
 import { isDryRun } from './object-deleter.ts';
 import type { FieldValidation } from './object-decoder.ts';
 import type { PatchRequest, PatchType, WriteContext } from './object-writer.ts';
-import { isBuiltinGroup } from './patch/list-merge-keys.ts';
+import { isBuiltinGroup } from './patch/merge-schema.ts';
 import { StatusError } from './status-error.ts';
 import type { Rendering } from './table.ts';
 import type { ObjectFilter } from './watch.ts';

@@ -33,7 +33,7 @@ import {
 } from './object-rules.ts';
 import { assertValid, withDefaults } from './object-validation.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
-import { isBuiltinGroup, mergeSchemaOf } from './patch/list-merge-keys.ts';
+import { isBuiltinGroup, mergeSchemaOf, patchSchemaOf } from './patch/merge-schema.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
 import { applyStrategicMergePatch } from './patch/strategic-merge-patch.ts';
 import { StatusError } from './status-error.ts';
@@ -245,7 +245,7 @@ export class ObjectWriter {
         resource,
         writer: this.fieldWriter(context, request.subresource),
         force: request.force,
-        schema: mergeSchemaOf(resource.group),
+        schema: mergeSchemaOf(resource),
       });
       const metadata: ObjectMeta = { ...merged.metadata };
       if (live) {
@@ -474,12 +474,7 @@ export class ObjectWriter {
     // Objects from a controller without a manager's name still move fields between owners.
     if (context.fieldManager === undefined && !old?.metadata.managedFields) return;
     const writer = this.fieldWriter(context, context.subresource);
-    object.metadata.managedFields = recordUpdate(
-      old,
-      object,
-      writer,
-      mergeSchemaOf(resource.group),
-    );
+    object.metadata.managedFields = recordUpdate(old, object, writer, mergeSchemaOf(resource));
   }
 
   private fieldWriter(context: WriteContext, subresource: string | undefined): FieldWriter {
@@ -542,5 +537,5 @@ function patchObject(resource: Resource, object: KubeObject, request: PatchReque
       throw StatusError.badRequest('a merge patch must be an object');
     return applyMergePatch(object, request.body);
   }
-  return applyStrategicMergePatch(object, request.body, mergeSchemaOf(resource.group));
+  return applyStrategicMergePatch(object, request.body, patchSchemaOf(resource));
 }

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import fc from 'fast-check';
 import { deepFreeze, jsonEqual } from '../../runtime/apiserver/json-value.ts';
 import { applyJsonPatch } from '../../runtime/apiserver/patch/json-patch.ts';
-import { mergeSchemaOf } from '../../runtime/apiserver/patch/list-merge-keys.ts';
+import { patchSchemaOf } from '../../runtime/apiserver/patch/merge-schema.ts';
 import { applyMergePatch } from '../../runtime/apiserver/patch/merge-patch.ts';
 import { applyStrategicMergePatch } from '../../runtime/apiserver/patch/strategic-merge-patch.ts';
 import { StatusError } from '../../runtime/apiserver/status-error.ts';
@@ -105,7 +105,7 @@ describe('JSON patch (RFC 6902)', () => {
 });
 
 describe('strategic merge patch', () => {
-  const schema = mergeSchemaOf('apps');
+  const schema = patchSchemaOf({ apiVersion: 'apps/v1', kind: 'Deployment' });
   const container = { name: 'a', image: 'x:1', env: [{ name: 'A', value: '1' }] };
   const document = deepFreeze({
     metadata: { finalizers: ['one'] },
@@ -174,10 +174,31 @@ describe('strategic merge patch', () => {
 
   it('tells the ports of a Service apart by port, those of a container by containerPort', () => {
     const service = { spec: { ports: [{ port: 80, targetPort: 1 }, { port: 81 }] } };
+    const ofService = patchSchemaOf({ apiVersion: 'v1', kind: 'Service' });
     assert.deepEqual(
-      applyStrategicMergePatch(service, { spec: { ports: [{ port: 80, targetPort: 2 }] } }, schema),
+      applyStrategicMergePatch(
+        service,
+        { spec: { ports: [{ port: 80, targetPort: 2 }] } },
+        ofService,
+      ),
       { spec: { ports: [{ port: 80, targetPort: 2 }, { port: 81 }] } },
     );
+    const listens = (ports: object[]): unknown => patchContainers([{ name: 'b', ports }]);
+    const twice = applyStrategicMergePatch(
+      listens([{ containerPort: 1 }]),
+      {
+        spec: {
+          template: {
+            spec: { containers: [{ name: 'b', ports: [{ containerPort: 2, name: 'x' }] }] },
+          },
+        },
+      },
+      schema,
+    );
+    assert.deepEqual((containersOf(twice) as { ports?: unknown }[])[1]?.ports, [
+      { containerPort: 1 },
+      { containerPort: 2, name: 'x' },
+    ]);
   });
 
   it('refuses an item without its key with 400', () =>

@@ -7,11 +7,11 @@ import {
 } from '../../runtime/apiserver/apply/field-set.ts';
 import { recordUpdate } from '../../runtime/apiserver/apply/managed-fields.ts';
 import { applyConfiguration } from '../../runtime/apiserver/apply/server-side-apply.ts';
-import { mergeSchemaOf } from '../../runtime/apiserver/patch/list-merge-keys.ts';
+import { mergeSchemaOf } from '../../runtime/apiserver/patch/merge-schema.ts';
 import { StatusError } from '../../runtime/apiserver/status-error.ts';
 
 const resource = { group: 'apps', plural: 'deployments' };
-const schema = mergeSchemaOf('apps');
+const schema = mergeSchemaOf({ apiVersion: 'apps/v1', kind: 'Deployment' });
 const now = '2026-01-01T00:00:00Z';
 
 type Deployment = KubeObject & { spec: Record<string, unknown> };
@@ -171,7 +171,7 @@ describe('server-side apply', () => {
   });
 
   it('replaces lists of custom kinds whole', () => {
-    const custom = mergeSchemaOf('serving.knative.dev');
+    const custom = mergeSchemaOf({ apiVersion: 'serving.knative.dev/v1', kind: 'Service' });
     const options = {
       resource: { group: 'serving.knative.dev', plural: 'services' },
       writer: { manager: 'ci', subresource: undefined, now },

@@ -4,7 +4,7 @@
  * arguments. Source: sigs.k8s.io/structured-merge-diff fieldpath (format and set algebra).
  */
 import { isJsonObject, jsonEqual, setKey, type JsonObject } from '../json-value.ts';
-import { itemKeys, type ListShape, type MergeSchema } from '../patch/list-merge-keys.ts';
+import { itemKeys, type ListShape, type MergeSchema } from '../patch/merge-schema.ts';
 
 export interface FieldSet {
   /** The path that ends here is a member. A list item can be one and have members below it. */

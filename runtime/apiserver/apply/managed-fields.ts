@@ -9,7 +9,7 @@
  */
 import type { KubeObject } from '../../apis/meta/object.ts';
 import { isJsonObject, jsonEqual, type JsonObject } from '../json-value.ts';
-import type { MergeSchema } from '../patch/list-merge-keys.ts';
+import type { MergeSchema } from '../patch/merge-schema.ts';
 import {
   compareFields,
   differenceOf,

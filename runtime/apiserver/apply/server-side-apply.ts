@@ -1,12 +1,12 @@
 /**
  * Server-side apply: merges what a manager applies into the live object, removes what the same
  * manager applied before and no longer does, and refuses to change what others own unless forced.
- * Pure. Lists of custom kinds are atomic (their schemas come with CRDs, issue 3).
+ * Pure. What is a list of keyed items is the schema's business.
  * Source: sigs.k8s.io/structured-merge-diff merge/update.go (behaviour).
  */
 import type { KubeObject } from '../../apis/meta/object.ts';
 import { getKey, isJsonObject, jsonEqual, setKey, type JsonObject } from '../json-value.ts';
-import type { MergeSchema } from '../patch/list-merge-keys.ts';
+import type { MergeSchema } from '../patch/merge-schema.ts';
 import { StatusError, type GroupResource, type StatusCause } from '../status-error.ts';
 import {
   compareFields,

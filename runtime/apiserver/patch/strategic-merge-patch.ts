@@ -6,7 +6,7 @@
  */
 import { getKey, isJsonObject, jsonEqual, setKey, type JsonObject } from '../json-value.ts';
 import { StatusError } from '../status-error.ts';
-import { itemKeys, type ListShape, type MergeSchema } from './list-merge-keys.ts';
+import { itemKeys, type ListShape, type MergeSchema } from './merge-schema.ts';
 
 const DELETE_FROM = '$deleteFromPrimitiveList/';
 const ELEMENT_ORDER = '$setElementOrder/';
