@@ -48,8 +48,8 @@ export type ApiResponse =
   | {
       readonly type: 'watch';
       readonly timeoutSeconds: number | undefined;
-      /** Returns how to end it. @throws {StatusError} before the first event only. */
-      readonly open: (onEvent: (event: ServerWatchEvent) => void) => () => void;
+      /** Returns how to end it; calls `end` when the server has to. @throws {StatusError} before the first event only. */
+      readonly open: (onEvent: (event: ServerWatchEvent) => void, end: () => void) => () => void;
     }
   | {
       readonly type: 'log';
@@ -317,13 +317,13 @@ export class ApiHandler {
       allowBookmarks: isTrue(query['allowWatchBookmarks']),
       timeoutSeconds: timeout,
     };
-    const { store, clock } = this.options;
+    const { store, clock, registry } = this.options;
     return {
       type: 'watch',
       timeoutSeconds: timeout === 0 ? undefined : timeout,
-      open(onEvent) {
+      open(onEvent, end) {
         let withHeader = true;
-        return openWatch({ store, clock, resource }, options, (event) => {
+        const stop = openWatch({ store, clock, resource }, options, (event) => {
           if (rendering.as === 'object' || event.type === 'BOOKMARK' || event.type === 'ERROR')
             return onEvent(event);
           const object = event.object as KubeObject;
@@ -335,6 +335,11 @@ export class ApiHandler {
           withHeader = false;
           return onEvent({ type: event.type, object: rendered });
         });
+        const forget = registry.onEnd(resource, end);
+        return () => {
+          forget();
+          stop();
+        };
       },
     };
   }

@@ -3,6 +3,7 @@
  * Pure. Source: k8s.io/apimachinery pkg/fields; the fields per resource are those that upstream's
  * registries select on.
  */
+import type { KindDefinition } from '../apis/meta/kind-definition.ts';
 import type { KubeObject } from '../apis/meta/object.ts';
 import { getPath } from './json-value.ts';
 import { formatGroupResource, StatusError, type GroupResource } from './status-error.ts';
@@ -47,9 +48,13 @@ const selectableFields: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** @throws {StatusError} 400 when the text is no selector or names a field that cannot be selected. */
-export function parseFieldSelector(text: string, resource: GroupResource): FieldSelector {
+export function parseFieldSelector(
+  text: string,
+  resource: GroupResource & { readonly definition?: KindDefinition },
+): FieldSelector {
   if (text === '') return [];
-  const allowed = selectableFields[formatGroupResource(resource)] ?? [];
+  const allowed =
+    resource.definition?.selectableFields ?? selectableFields[formatGroupResource(resource)] ?? [];
   return text.split(',').map((part) => {
     const match = /^\s*([\w.[\]-]+?)\s*(==|=|!=)\s*(.*?)\s*$/.exec(part);
     if (!match)

@@ -1,9 +1,12 @@
 /**
- * The kinds that this server serves, found by path or by kind. Fixed at start: custom resource
- * definitions that come and go are issue 3, and need only replace this object.
+ * The kinds that this server serves, found by path or by kind: the native ones, fixed at start, and
+ * those that CustomResourceDefinitions bring and take away at run time. A native kind keeps its
+ * path and its kind whatever a CRD says (docs/decisions/0006). Lookups take constant time; lists are made anew
+ * only after a change.
  */
 import type { KindDefinition } from '../apis/meta/kind-definition.ts';
-import { apiVersionOf } from '../apis/meta/object.ts';
+import { apiVersionOf, type KubeObject } from '../apis/meta/object.ts';
+import { compareVersions } from './crd/version-priority.ts';
 import type { GroupResource } from './status-error.ts';
 
 export interface Resource extends GroupResource {
@@ -15,18 +18,34 @@ export interface Resource extends GroupResource {
   readonly apiVersion: string;
   /** What the store calls it: group and plural, so that all versions share their objects. */
   readonly storeName: string;
-  /** The version that is stored: the first one defined. Others differ in `apiVersion` alone. */
+  /** The version that is stored. Of native kinds others differ in `apiVersion` alone. */
   readonly storageApiVersion: string;
+  /** Objects of another version go through a conversion webhook: nobody may only relabel them. */
+  readonly isConverted: boolean;
+}
+
+/** What one CustomResourceDefinition serves. */
+export interface CustomKind {
+  /** The versions to serve, in any order. */
+  readonly definitions: readonly KindDefinition[];
+  /** One of the CRD's versions; it need not be served. */
+  readonly storageVersion: string;
+  readonly isConverted: boolean;
 }
 
 export class KindRegistry {
   private readonly byPath = new Map<string, Resource>();
   private readonly byKind = new Map<string, Resource>();
   private readonly byStoreName = new Map<string, Resource>();
+  private readonly byOwner = new Map<string, readonly Resource[]>();
+  private readonly nativeStoreNames = new Set<string>();
+  private readonly endings = new Map<Resource, Set<() => void>>();
+  private listed: Lists | undefined;
+  private changes = 0;
 
-  /** @throws when two definitions claim one path or one kind. */
+  /** @param definitions the native kinds. @throws when two of them claim one path or one kind. */
   constructor(definitions: readonly KindDefinition[]) {
-    for (const definition of definitions) this.add(definition);
+    for (const definition of definitions) this.addNative(definition);
   }
 
   find(group: string, version: string, plural: string): Resource | undefined {
@@ -42,34 +61,75 @@ export class KindRegistry {
     return this.byStoreName.get(storeName);
   }
 
+  /** Whether a kind that came with the server, and not with a CRD, has this name in the store. */
+  isNative(storeName: string): boolean {
+    return this.nativeStoreNames.has(storeName);
+  }
+
   get resources(): readonly Resource[] {
-    return [...this.byPath.values()];
+    return this.lists().resources;
   }
 
   /** Every resource once, in its stored version. */
   get storedResources(): readonly Resource[] {
-    return [...this.byStoreName.values()];
+    return this.lists().storedResources;
   }
 
-  /** Versions by group, in the order of definition; the first is the preferred one. */
+  /** Versions by group, the preferred one first. */
   get groups(): ReadonlyMap<string, readonly string[]> {
-    const groups = new Map<string, string[]>();
-    for (const { group, version } of this.byPath.values()) {
-      const versions = groups.get(group) ?? [];
-      if (!versions.includes(version)) versions.push(version);
-      groups.set(group, versions);
-    }
-    return groups;
+    return this.lists().groups;
   }
 
-  private add(definition: KindDefinition): void {
+  /** The resources of one group and version. */
+  resourcesOf(group: string, version: string): readonly Resource[] {
+    return this.lists().byVersion.get(`${group}/${version}`) ?? [];
+  }
+
+  /** Rises with each change, so that what was derived from the registry can be kept until then. */
+  get revision(): number {
+    return this.changes;
+  }
+
+  /** Serves `kind` in place of what `owner` defined before, whose watches end. */
+  define(owner: string, kind: CustomKind): void {
+    const before = this.take(owner);
+    const resources = this.makeResources(kind);
+    for (const resource of resources) this.place(resource);
+    if (resources.length > 0) this.byOwner.set(owner, resources);
+    this.changed();
+    for (const resource of before) this.end(resource);
+  }
+
+  /** Serves nothing of `owner` any longer; watches on it end. */
+  undefine(owner: string): void {
+    const before = this.take(owner);
+    if (before.length === 0) return;
+    this.changed();
+    for (const resource of before) this.end(resource);
+  }
+
+  /** Calls `end` once when `resource` is no longer served as it is now. @returns the cancellation. */
+  onEnd(resource: Resource, end: () => void): () => void {
+    if (this.nativeStoreNames.has(resource.storeName)) return noop;
+    let ends = this.endings.get(resource);
+    if (!ends) this.endings.set(resource, (ends = new Set()));
+    const waiting = ends;
+    waiting.add(end);
+    return () => {
+      waiting.delete(end);
+      if (waiting.size === 0) this.endings.delete(resource);
+    };
+  }
+
+  private addNative(definition: KindDefinition): void {
     const { group, version, plural, kind } = definition;
     const apiVersion = apiVersionOf(definition);
     const storeName = `${group}/${plural}`;
     const path = `${group}/${version}/${plural}`;
     if (this.byPath.has(path) || this.byKind.has(`${apiVersion}/${kind}`))
       throw new Error(`the kind ${kind} (${path}) is defined twice`);
-    const resource: Resource = {
+    this.nativeStoreNames.add(storeName);
+    this.place({
       definition,
       group,
       version,
@@ -78,9 +138,102 @@ export class KindRegistry {
       apiVersion,
       storeName,
       storageApiVersion: this.byStoreName.get(storeName)?.apiVersion ?? apiVersion,
-    };
-    this.byPath.set(path, resource);
+      isConverted: false,
+    });
+  }
+
+  private makeResources({ definitions, storageVersion, isConverted }: CustomKind): Resource[] {
+    const free = definitions.filter((definition) => {
+      const { group, version, plural, kind } = definition;
+      return (
+        !this.nativeStoreNames.has(`${group}/${plural}`) &&
+        !this.byPath.has(`${group}/${version}/${plural}`) &&
+        !this.byKind.has(`${apiVersionOf(definition)}/${kind}`)
+      );
+    });
+    const resources = free.map((definition): Resource => {
+      const { group, version, plural, kind } = definition;
+      return {
+        definition,
+        group,
+        version,
+        plural,
+        kind,
+        apiVersion: apiVersionOf(definition),
+        storeName: `${group}/${plural}`,
+        storageApiVersion: `${group}/${storageVersion}`,
+        isConverted,
+      };
+    });
+    // The stored version first: it stands for the resource where versions do not matter.
+    return resources.sort(
+      (a, b) => Number(b.version === storageVersion) - Number(a.version === storageVersion),
+    );
+  }
+
+  private place(resource: Resource): void {
+    const { group, version, plural, apiVersion, kind, storeName } = resource;
+    this.byPath.set(`${group}/${version}/${plural}`, resource);
     this.byKind.set(`${apiVersion}/${kind}`, resource);
     if (!this.byStoreName.has(storeName)) this.byStoreName.set(storeName, resource);
   }
+
+  private take(owner: string): readonly Resource[] {
+    const resources = this.byOwner.get(owner) ?? [];
+    this.byOwner.delete(owner);
+    for (const { group, version, plural, apiVersion, kind, storeName } of resources) {
+      this.byPath.delete(`${group}/${version}/${plural}`);
+      this.byKind.delete(`${apiVersion}/${kind}`);
+      this.byStoreName.delete(storeName);
+    }
+    return resources;
+  }
+
+  private changed(): void {
+    this.listed = undefined;
+    this.changes++;
+  }
+
+  private end(resource: Resource): void {
+    const ends = this.endings.get(resource);
+    this.endings.delete(resource);
+    for (const end of ends ?? []) end();
+  }
+
+  private lists(): Lists {
+    this.listed ??= makeLists([...this.byPath.values()], [...this.byStoreName.values()]);
+    return this.listed;
+  }
 }
+
+interface Lists {
+  readonly resources: readonly Resource[];
+  readonly storedResources: readonly Resource[];
+  readonly groups: ReadonlyMap<string, readonly string[]>;
+  readonly byVersion: ReadonlyMap<string, readonly Resource[]>;
+}
+
+function makeLists(resources: readonly Resource[], storedResources: readonly Resource[]): Lists {
+  const groups = new Map<string, string[]>();
+  const byVersion = new Map<string, Resource[]>();
+  for (const resource of resources) {
+    const { group, version } = resource;
+    const versions = groups.get(group) ?? [];
+    if (!versions.includes(version)) versions.push(version);
+    groups.set(group, versions);
+    const key = `${group}/${version}`;
+    const ofVersion = byVersion.get(key) ?? [];
+    ofVersion.push(resource);
+    byVersion.set(key, ofVersion);
+  }
+  for (const versions of groups.values()) versions.sort(compareVersions);
+  return { resources, storedResources, groups, byVersion };
+}
+
+/** An object as a version of its kind shows it, where versions differ in `apiVersion` alone. */
+export function relabel<T extends KubeObject>(resource: Resource, object: T): T {
+  if (object.apiVersion === resource.apiVersion || resource.isConverted) return object;
+  return { ...object, apiVersion: resource.apiVersion };
+}
+
+const noop = (): void => {};

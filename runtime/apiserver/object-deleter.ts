@@ -136,6 +136,9 @@ export class ObjectDeleter {
     const hasSameFinalizers = finalizers.length === (old.metadata.finalizers ?? []).length;
     if (hasSameGrace && hasSameFinalizers && !isDeletable(old)) return old;
     const metadata: ObjectMeta = { ...old.metadata };
+    const { deletionFinalizer } = resource.definition;
+    if (!isMarked && deletionFinalizer !== undefined && !finalizers.includes(deletionFinalizer))
+      finalizers.push(deletionFinalizer);
     if (finalizers.length > 0) metadata.finalizers = finalizers;
     else delete metadata.finalizers;
     if (!hasSameGrace) {

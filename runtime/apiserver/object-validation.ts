@@ -31,7 +31,15 @@ export function assertValid(
 ): void {
   const causes = validateMetadata(object, resource.storeName);
   if (causes.length > 0) throw StatusError.invalid(resource, object.metadata.name ?? '', causes);
-  const errors = resource.definition.validate?.(object, context) ?? [];
+  assertNoFieldErrors(resource, object, resource.definition.validate?.(object, context) ?? []);
+}
+
+/** @throws {StatusError} 400 or 422 that names every error, unless there is none. */
+export function assertNoFieldErrors(
+  resource: Resource,
+  object: KubeObject,
+  errors: readonly FieldError[],
+): void {
   if (errors.length > 0) throw denial(resource, object, errors);
 }
 
@@ -40,15 +48,16 @@ function denial(
   object: KubeObject,
   errors: readonly FieldError[],
 ): StatusError {
-  if (resource.group.endsWith(KNATIVE_GROUP_SUFFIX))
+  const isInOwnWords = errors.some(({ reason }) => reason !== undefined);
+  if (!isInOwnWords && resource.group.endsWith(KNATIVE_GROUP_SUFFIX))
     return StatusError.badRequest(
       `admission webhook "${webhookName(resource.group)}" denied the request: validation failed: ${formatFieldErrors(errors)}`,
     );
-  const causes = errors.flatMap(({ message, paths, details }): StatusCause[] => {
+  const causes = errors.flatMap(({ message, paths, details, reason }): StatusCause[] => {
     const text = details === undefined ? message : `${message}: ${details}`;
     const fields = paths.length === 0 ? [undefined] : paths;
     return fields.map((field) => ({
-      reason: reasonOf(message),
+      reason: reason ?? reasonOf(message),
       message: text,
       ...(field === undefined ? {} : { field }),
     }));

@@ -7,7 +7,7 @@ import type { ServerWatchEvent } from './watch.ts';
 
 export interface WatchSubscription {
   /** Delivers what is due, goes on until the function that it returns is called. */
-  readonly open: (onEvent: (event: ServerWatchEvent) => void) => () => void;
+  readonly open: (onEvent: (event: ServerWatchEvent) => void, end: () => void) => () => void;
   readonly timeoutSeconds: number | undefined;
   readonly signal: AbortSignal | undefined;
   readonly onEvent: (event: ServerWatchEvent) => void;
@@ -47,7 +47,7 @@ export class OpenWatches {
     try {
       stop = open((event) => {
         if (!isOver) onEvent(event);
-      });
+      }, end);
     } catch (error) {
       this.ends.delete(end);
       throw error;

@@ -20,6 +20,10 @@ import { AccessControl } from './auth/access-control.ts';
 import { openGate, type AccessGate } from './auth/access-gate.ts';
 import { JWKS_PATH, OPENID_CONFIGURATION_PATH } from './auth/service-account-tokens.ts';
 import { makeNegotiatingCodec } from './codec/negotiating-codec.ts';
+import { CustomAdmission } from './crd/custom-admission.ts';
+import { CustomDecoder } from './crd/custom-decoder.ts';
+import { CustomKinds } from './crd/custom-kinds.ts';
+import { definitionOfDefinitions } from './crd/definition-of-definitions.ts';
 import { startEventExpiry } from './event-expiry.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import { HttpListener } from './http-listener.ts';
@@ -108,13 +112,17 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const { clock, logger, random = Math.random } = options;
   if (options.tls && !options.token)
     throw new Error('an API server with a TLS listener needs a token');
-  const registry = new KindRegistry(options.definitions);
+  const registry = new KindRegistry([...options.definitions, definitionOfDefinitions]);
   const keyPath = options.secretsKeyFile ?? join(options.dataDir, 'secrets.key');
   const journal = openLmdbJournal(options.dataDir);
   const keyFile = openKeyFile(keyPath);
   const cipher = makeRecordCipher(keyFile.keys, keyPath);
   const store = new ObjectStore({ journal, clock, logger, cipher });
   keyFile.save();
+  const newUid = (): string => randomUUID();
+  const webhooks = new WebhookClient(makeServiceResolver(store, random));
+  const cidr = options.serviceCidr ?? SERVICE_CIDR_DEFAULT;
+  const addresses = new ServiceAddresses({ store, clock, random, cidr });
   const access = new AccessControl({
     store,
     registry,
@@ -125,11 +133,8 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     random,
     mountsTokens: options.mountsServiceAccountTokens ?? false,
   });
-  const newUid = (): string => randomUUID();
-  const webhooks = new WebhookClient(makeServiceResolver(store, random));
-  const cidr = options.serviceCidr ?? SERVICE_CIDR_DEFAULT;
-  const addresses = new ServiceAddresses({ store, clock, random, cidr });
   const admission = new AdmissionChain([
+    new CustomAdmission(),
     new WebhookAdmission({ store, registry, client: webhooks, newUid, logger }),
     addresses,
     ...access.admission,
@@ -140,7 +145,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     random,
     newUid,
     admission,
-    decoder: makeSchemaDecoder(undefined),
+    decoder: makeSchemaDecoder(new CustomDecoder()),
   });
   const deleter = new ObjectDeleter({ store, clock, admission });
   const watches = new OpenWatches(clock);
@@ -163,6 +168,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const transport = makeInProcessTransport({ handler, watches });
   const client = new KubeClient(transport);
   const background = { store, registry, deleter, clock, logger };
+  const customKinds = new CustomKinds(background);
   const collector = new GarbageCollector(background);
   const namespaces = new NamespaceLifecycle(background);
   const stopEventExpiry = startEventExpiry(background);
@@ -193,6 +199,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const close = async (): Promise<void> => {
     watches.closeAll();
     access.stop();
+    customKinds.stop();
     collector.stop();
     namespaces.stop();
     stopEventExpiry();

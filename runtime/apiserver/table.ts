@@ -86,8 +86,12 @@ function makeTable(
     withHeader = true,
   }: { resource: Resource; nowMs: number; withHeader?: boolean },
 ): unknown {
-  const own = resource.definition.columns ?? [];
-  const hasAge = own.some(({ name }) => name.toLowerCase() === 'age');
+  const { definition } = resource;
+  const own = definition.columns ?? [];
+  // A CRD that names columns names all of them; native kinds' age is always the last.
+  const isComplete =
+    definition.cells !== undefined || (definition.schema !== undefined && own.length > 0);
+  const hasAge = isComplete || own.some(({ name }) => name.toLowerCase() === 'age');
   const columns = hasAge ? own : [...own, ageColumn];
   const nameColumn = { name: 'Name', type: 'string', format: 'name', description: '', priority: 0 };
   return {
@@ -99,17 +103,21 @@ function makeTable(
       ? null
       : [
           nameColumn,
-          ...columns.map(({ name, type, priority = 0 }) => ({
+          ...columns.map(({ name, type, format = '', description = '', priority = 0 }) => ({
             name,
             // Dates are sent as ages, ready to print, as upstream does.
             type: type === 'date' ? 'string' : type,
-            format: '',
-            description: '',
+            format,
+            description,
             priority,
           })),
         ],
     rows: objects.map((object) => ({
-      cells: [object.metadata.name, ...columns.map((column) => makeCell(object, column, nowMs))],
+      cells: [
+        object.metadata.name,
+        ...(definition.cells?.(object, nowMs) ??
+          columns.map((column) => makeCell(object, column, nowMs))),
+      ],
       ...(rendering.includeObject === 'None'
         ? {}
         : { object: rendering.includeObject === 'Object' ? object : toMetadata(object) }),
@@ -123,7 +131,10 @@ function makeCell(object: KubeObject, column: PrinterColumn, nowMs: number): unk
     const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
     return Number.isNaN(time) ? '<unknown>' : formatAge(nowMs - time);
   }
-  if (value === undefined) return column.type === 'integer' ? 0 : '';
+  // kubectl shows null as `<none>`.
+  if (value === undefined || value === null) return null;
+  if (column.type === 'integer' || column.type === 'number')
+    return typeof value === 'string' ? Number(value) : value;
   return typeof value === 'object' ? JSON.stringify(value) : value;
 }
 

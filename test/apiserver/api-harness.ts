@@ -59,7 +59,7 @@ export interface Api {
   watch(
     path: string,
     query?: Record<string, string>,
-  ): { events: WatchEvent[]; stop: () => Promise<void> };
+  ): { events: WatchEvent[]; stop: () => Promise<void>; ended: Promise<void> };
   /** Stops the server and starts another one on the same data. */
   restart(): Promise<void>;
   close(): Promise<void>;
@@ -91,6 +91,7 @@ export async function startApi(options: Partial<ApiServerOptions> = {}): Promise
       );
       return {
         events,
+        ended,
         async stop() {
           stopper.abort();
           await ended;

@@ -8,6 +8,11 @@ export interface FieldError {
   /** Field paths, e.g. `spec.template.spec.timeoutSeconds`. Indices as `[i]`, keys as `[k]`. */
   readonly paths: readonly string[];
   readonly details?: string;
+  /**
+   * A cause's reason (`FieldValueInvalid`...): the message is in Kubernetes' words already (see
+   * field-cause.ts) and reads the same whoever answers it.
+   */
+  readonly reason?: string;
 }
 
 /** Joins errors as Knative prints them: merged when message and details agree, sorted, one per line. */

@@ -3,12 +3,15 @@
  * validation, columns. Every group exports a list of these; the API server and the webhook server
  * take them as an argument, so that local admission and cluster admission run the same functions.
  */
+import type { JsonSchema } from '../apiextensions/types.ts';
 import type { FieldError } from './field-error.ts';
 import type { KubeObject, ResourceKind } from './object.ts';
 
 export interface PrinterColumn {
   readonly name: string;
-  readonly type: 'string' | 'integer' | 'date' | 'boolean';
+  readonly type: 'string' | 'integer' | 'number' | 'date' | 'boolean';
+  readonly format?: string;
+  readonly description?: string;
   /** Simple JSONPath as in a CRD, e.g. `.status.url` or `.status.conditions[?(@.type=="Ready")].status`. */
   readonly jsonPath: string;
   readonly priority?: number;
@@ -42,6 +45,20 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends Resou
   /** A question: create is its only verb, the answer comes back, nothing is stored. @default false */
   readonly isVirtual?: boolean;
   readonly columns?: readonly PrinterColumn[];
+  /** The cells of `columns`, in their order, where JSONPaths cannot tell them. `nowMs` is wall time, for ages. */
+  readonly cells?: (object: T, nowMs: number) => readonly unknown[];
+  /** @default the kind with `List` behind it */
+  readonly listKind?: string;
+  /** The structural schema of a kind that a CustomResourceDefinition brought: unknown fields are pruned by it. */
+  readonly schema?: JsonSchema;
+  /** Of such a kind: fields that `fieldSelector` may name, dotted. */
+  readonly selectableFields?: readonly string[];
+  /** Sent as a Warning header with each answer for this version. */
+  readonly deprecationWarning?: string;
+  /** Said to whoever creates an object: the kind is about to go. */
+  readonly refusesCreate?: string;
+  /** The server sets it when the object is first deleted, for the cleanup that only it can do. */
+  readonly deletionFinalizer?: string;
   /** Returns the object with defaults filled in; must not change its argument. */
   readonly applyDefaults?: (object: T, context: AdmissionContext) => T;
   /** Returns all field errors; empty when valid. Called after defaulting, not for status writes. */

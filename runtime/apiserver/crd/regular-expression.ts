@@ -1,0 +1,42 @@
+/**
+ * Patterns of schemas and of CEL. Theirs is RE2's syntax and ours is JavaScript's, which agree in
+ * what schemas use; JavaScript's may take exponential time, so that a pattern in which repetitions
+ * are nested is refused where it is defined. Pure.
+ */
+const PATTERNS_MAX = 1_000;
+const PATTERN_LENGTH_MAX = 4_096;
+
+const compiled = new Map<string, RegExp | undefined>();
+
+/** @returns undefined when the pattern is not valid, or not safe to run. */
+export function compilePattern(pattern: string): RegExp | undefined {
+  if (compiled.has(pattern)) return compiled.get(pattern);
+  if (compiled.size >= PATTERNS_MAX) compiled.clear();
+  const result = compile(pattern);
+  compiled.set(pattern, result);
+  return result;
+}
+
+function compile(pattern: string): RegExp | undefined {
+  if (pattern.length > PATTERN_LENGTH_MAX) return undefined;
+  // RE2's own spellings: flags for the whole pattern, absolute ends, named groups.
+  const flags = /^\(\?([ims]+)\)/.exec(pattern);
+  const text = (flags ? pattern.slice(flags[0].length) : pattern)
+    .replaceAll(String.raw`\A`, '^')
+    .replaceAll(String.raw`\z`, '$')
+    .replaceAll('(?P<', '(?<')
+    .replaceAll('[[:alpha:]]', '[A-Za-z]')
+    .replaceAll('[[:digit:]]', '[0-9]')
+    .replaceAll('[[:alnum:]]', '[A-Za-z0-9]');
+  const extra = flags?.[1] ?? '';
+  try {
+    // `u` counts code points, as RE2 does, but refuses escapes that RE2 takes.
+    return new RegExp(text, `${extra}u`);
+  } catch {
+    try {
+      return new RegExp(text, extra);
+    } catch {
+      return undefined;
+    }
+  }
+}
