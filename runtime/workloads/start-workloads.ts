@@ -4,10 +4,12 @@
  * informers.
  */
 import type { ControllerContext } from '../kube/context.ts';
+import { makeDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { makeDeploymentController } from './deployment/deployment-controller.ts';
 import { makeNamespaceContentController } from './namespaces/namespace-content-controller.ts';
 import { makeJobController } from './job/job-controller.ts';
 import { makeReplicaSetController } from './replica-set/replica-set-controller.ts';
+import { makeStatefulSetController } from './stateful-set/stateful-set-controller.ts';
 
 export interface WorkloadsOptions {
   /** The only node: Pods are placed on it as they are made. Undefined leaves placing to a scheduler. */
@@ -33,6 +35,8 @@ export function startWorkloads(
   const controllers = [
     makeReplicaSetController(scoped, nodeName),
     makeDeploymentController(scoped),
+    makeStatefulSetController(scoped, nodeName),
+    makeDaemonSetController(scoped),
     makeJobController(scoped, nodeName),
     ...(rootCa === undefined ? [] : [makeNamespaceContentController(scoped, rootCa)]),
   ];
