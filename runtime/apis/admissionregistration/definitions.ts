@@ -4,6 +4,7 @@
  * Source: k8s.io/kubernetes pkg/apis/admissionregistration (v1 defaults, validation).
  */
 import type { FieldError } from '../meta/field-error.ts';
+import { duplicate, invalid, oneOf, required } from '../meta/field-rule.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
 import type { Webhook, WebhookConfiguration, WebhookRule } from './types.ts';
 
@@ -70,24 +71,6 @@ function withDefaults(hook: Webhook, isMutating: boolean): Webhook {
   };
 }
 
-const required = (path: string, text = ''): FieldError => ({
-  message: text === '' ? 'Required value' : `Required value: ${text}`,
-  paths: [path],
-});
-const invalid = (path: string, value: unknown, text: string): FieldError => ({
-  message: `Invalid value: ${JSON.stringify(value) ?? 'null'}: ${text}`,
-  paths: [path],
-});
-const oneOf = (path: string, value: unknown, supported: readonly string[]): FieldError[] =>
-  value === undefined || supported.includes(String(value))
-    ? []
-    : [
-        {
-          message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${supported.map((item) => `"${item}"`).join(', ')}`,
-          paths: [path],
-        },
-      ];
-
 function validateConfiguration({ webhooks = [] }: WebhookConfiguration): FieldError[] {
   const names = new Set<string>();
   return webhooks.flatMap((hook, index) => {
@@ -96,9 +79,7 @@ function validateConfiguration({ webhooks = [] }: WebhookConfiguration): FieldEr
     names.add(hook.name);
     return [
       ...validateWebhook(hook, path),
-      ...(isDuplicate
-        ? [{ message: `Duplicate value: ${JSON.stringify(hook.name)}`, paths: [`${path}.name`] }]
-        : []),
+      ...(isDuplicate ? [duplicate(`${path}.name`, hook.name)] : []),
     ];
   });
 }
@@ -270,8 +251,7 @@ function validateMatchConditions({ matchConditions = [] }: Webhook, path: string
     const problems: FieldError[] = [];
     if (!expression?.trim()) problems.push(required(`${at}.expression`));
     if (!name) problems.push(required(`${at}.name`));
-    else if (names.has(name))
-      problems.push({ message: `Duplicate value: ${JSON.stringify(name)}`, paths: [`${at}.name`] });
+    else if (names.has(name)) problems.push(duplicate(`${at}.name`, name));
     names.add(name);
     return problems;
   });

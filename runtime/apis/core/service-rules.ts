@@ -5,6 +5,7 @@
  * Source: k8s.io/kubernetes pkg/apis/core/{v1,validation}, pkg/registry/core/service (behaviour, words).
  */
 import type { FieldError } from '../meta/field-error.ts';
+import { duplicate, forbidden, invalid, oneOf, required } from '../meta/field-rule.ts';
 import type { AdmissionContext } from '../meta/kind-definition.ts';
 import type { CoreService, ServicePort, ServiceSpec } from './types.ts';
 
@@ -12,6 +13,7 @@ export const HEADLESS = 'None';
 const AFFINITY_SECONDS_DEFAULT = 10_800;
 const AFFINITY_SECONDS_MAX = 86_400;
 const PORT_MAX = 65_535;
+const PORT_NAME_LENGTH_MAX = 15;
 const serviceTypes = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const protocols = ['SCTP', 'TCP', 'UDP'];
 
@@ -142,32 +144,6 @@ function defaultFamilies(spec: ServiceSpec, before: ServiceSpec | undefined): vo
     isFreeOfSelection && spec.ipFamilyPolicy !== 'SingleStack' ? ['IPv4', 'IPv6'] : ['IPv4'];
 }
 
-const required = (path: string, text = ''): FieldError => ({
-  message: text === '' ? 'Required value' : `Required value: ${text}`,
-  paths: [path],
-});
-const invalid = (path: string, value: unknown, text: string): FieldError => ({
-  message: `Invalid value: ${JSON.stringify(value) ?? 'null'}: ${text}`,
-  paths: [path],
-});
-const forbidden = (path: string, text: string): FieldError => ({
-  message: `Forbidden: ${text}`,
-  paths: [path],
-});
-const duplicate = (path: string, value: unknown): FieldError => ({
-  message: `Duplicate value: ${JSON.stringify(value)}`,
-  paths: [path],
-});
-const oneOf = (path: string, value: unknown, supported: readonly string[]): FieldError[] =>
-  value === undefined || supported.includes(value as string)
-    ? []
-    : [
-        {
-          message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${supported.map((item) => `"${item}"`).join(', ')}`,
-          paths: [path],
-        },
-      ];
-
 /** All problems of a defaulted Service; of an update also those against the stored one. */
 export function validateService(object: CoreService, context: AdmissionContext): FieldError[] {
   const { spec } = object;
@@ -234,7 +210,6 @@ function validateType(spec: ServiceSpec): FieldError[] {
 
 const subdomainPattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const labelPattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
-const portNamePattern = /^(?=.*[a-z])(?!.*--)[a-z0-9]([-a-z0-9]{0,13}[a-z0-9])?$/;
 
 function validatePorts({ ports = [], type }: ServiceSpec): FieldError[] {
   const names = new Set<string>();
@@ -262,24 +237,42 @@ function validatePorts({ ports = [], type }: ServiceSpec): FieldError[] {
       errors.push(
         invalid(`${path}.targetPort`, targetPort, 'must be between 1 and 65535, inclusive'),
       );
-    if (typeof targetPort === 'string' && !portNamePattern.test(targetPort))
-      errors.push(
-        invalid(
-          `${path}.targetPort`,
-          targetPort,
-          `must contain at least one letter (a-z), and at most 15 letters, digits and single '-', starting and ending with a letter or digit`,
-        ),
-      );
+    if (typeof targetPort === 'string')
+      for (const problem of portNameProblems(targetPort))
+        errors.push(invalid(`${path}.targetPort`, targetPort, problem));
     if (type === 'ClusterIP' && nodePort !== 0)
       errors.push(forbidden(`${path}.nodePort`, "may not be used when `type` is 'ClusterIP'"));
     if (nodePort !== 0 && nodePorts.has(`${protocol} ${nodePort}`))
       errors.push(duplicate(`${path}.nodePort`, nodePort));
     nodePorts.add(`${protocol} ${nodePort}`);
     if (numbers.has(`${protocol} ${number}`))
-      errors.push(duplicate(path, { port: number, protocol }));
+      errors.push(duplicate(path, asInternalPort(number, protocol)));
     numbers.add(`${protocol} ${number}`);
     return errors;
   });
+}
+
+/** Upstream prints the key by which it compares: a whole port in its internal form. */
+const asInternalPort = (port: number, protocol: string): object => ({
+  Name: '',
+  Protocol: protocol,
+  AppProtocol: null,
+  Port: port,
+  TargetPort: 0,
+  NodePort: 0,
+});
+
+function portNameProblems(name: string): string[] {
+  const problems: string[] = [];
+  if (name.length > PORT_NAME_LENGTH_MAX)
+    problems.push(`must be no more than ${PORT_NAME_LENGTH_MAX} characters`);
+  if (!/^[-a-z0-9]+$/.test(name))
+    problems.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
+  if (!/[a-z]/.test(name)) problems.push('must contain at least one letter (a-z)');
+  if (name.includes('--')) problems.push('must not contain consecutive hyphens');
+  if (name.startsWith('-') || name.endsWith('-'))
+    problems.push('must not begin or end with a hyphen');
+  return problems;
 }
 
 const isPort = (value: unknown): boolean =>

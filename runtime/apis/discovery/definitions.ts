@@ -3,6 +3,7 @@
  * Source: k8s.io/kubernetes pkg/apis/discovery (v1 defaults, validation).
  */
 import type { FieldError } from '../meta/field-error.ts';
+import { duplicate, invalid, notSupported, required } from '../meta/field-rule.ts';
 import type { AdmissionContext, KindDefinition } from '../meta/kind-definition.ts';
 import { endpointSliceKind, type EndpointSlice } from './types.ts';
 
@@ -23,17 +24,26 @@ const endpointSlice: KindDefinition<EndpointSlice> = {
     { name: 'Ports', type: 'string', jsonPath: '.ports[*].port' },
     { name: 'Endpoints', type: 'string', jsonPath: '.endpoints[*].addresses[*]' },
   ],
-  applyDefaults: (object) =>
-    Array.isArray(object.ports)
+  applyDefaults: (object) => ({
+    ...object,
+    ...(Array.isArray(object.endpoints)
       ? {
-          ...object,
+          endpoints: object.endpoints.map((endpoint) => ({
+            ...endpoint,
+            conditions: endpoint.conditions ?? {},
+          })),
+        }
+      : {}),
+    ...(Array.isArray(object.ports)
+      ? {
           ports: object.ports.map((port) => ({
             ...port,
             name: port.name ?? '',
             protocol: port.protocol ?? 'TCP',
           })),
         }
-      : object,
+      : {}),
+  }),
   validate: validateSlice,
 };
 
@@ -41,14 +51,6 @@ export const discoveryDefinitions: readonly KindDefinition[] = [
   endpointSlice as unknown as KindDefinition,
 ];
 
-const required = (path: string, text = ''): FieldError => ({
-  message: text === '' ? 'Required value' : `Required value: ${text}`,
-  paths: [path],
-});
-const unsupported = (path: string, value: unknown, supported: readonly string[]): FieldError => ({
-  message: `Unsupported value: ${JSON.stringify(value)}: supported values: ${supported.map((item) => `"${item}"`).join(', ')}`,
-  paths: [path],
-});
 const tooMany = (path: string, count: number, max: number): FieldError => ({
   message: `Too many: ${count}: must have at most ${max} items`,
   paths: [path],
@@ -60,12 +62,9 @@ function validateSlice(slice: EndpointSlice, { old }: AdmissionContext): FieldEr
   const before = (old as EndpointSlice | undefined)?.addressType;
   if (!addressType) errors.push(required('addressType'));
   else if (!addressTypes.includes(addressType))
-    errors.push(unsupported('addressType', addressType, addressTypes));
+    errors.push(notSupported('addressType', addressType, addressTypes));
   else if (before !== undefined && before !== addressType)
-    errors.push({
-      message: `Invalid value: ${JSON.stringify(addressType)}: field is immutable`,
-      paths: ['addressType'],
-    });
+    errors.push(invalid('addressType', addressType, 'field is immutable'));
   if (endpoints.length > ENDPOINTS_MAX)
     errors.push(tooMany('endpoints', endpoints.length, ENDPOINTS_MAX));
   for (const [index, { addresses }] of endpoints.entries()) {
@@ -77,22 +76,21 @@ function validateSlice(slice: EndpointSlice, { old }: AdmissionContext): FieldEr
     else if (addressType === 'IPv4')
       for (const [at, address] of addresses.entries())
         if (!isIPv4(address))
-          errors.push({
-            message: `Invalid value: ${JSON.stringify(address)}: must be an IPv4 address`,
-            paths: [`${path}[${at}]`],
-          });
+          errors.push(
+            invalid(
+              `${path}[${at}]`,
+              address,
+              'must be a valid IP address, (e.g. 10.9.8.7 or 2001:db8::ffff)',
+            ),
+          );
   }
   if (ports.length > PORTS_MAX) errors.push(tooMany('ports', ports.length, PORTS_MAX));
   const names = new Set<string>();
   for (const [index, { name = '', protocol = 'TCP' }] of ports.entries()) {
-    if (names.has(name))
-      errors.push({
-        message: `Duplicate value: ${JSON.stringify(name)}`,
-        paths: [`ports[${index}].name`],
-      });
+    if (names.has(name)) errors.push(duplicate(`ports[${index}].name`, name));
     names.add(name);
     if (!protocols.includes(protocol))
-      errors.push(unsupported(`ports[${index}].protocol`, protocol, protocols));
+      errors.push(notSupported(`ports[${index}].protocol`, protocol, protocols));
   }
   return errors;
 }

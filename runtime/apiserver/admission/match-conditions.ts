@@ -48,15 +48,18 @@ export function compileConditions(conditions: readonly MatchCondition[]): Compil
 
 /** @throws {Error} `compilation failed: ...`, or that the result is no boolean. */
 function compileExpression(expression: string): (context: JsonObject) => unknown {
+  let program: ReturnType<typeof environment.parse>;
+  let checked: ReturnType<typeof program.check>;
   try {
-    const program = environment.parse(expression);
-    const { valid, error, type } = program.check();
-    if (!valid) throw error ?? new Error('invalid expression');
-    if (type !== 'bool' && type !== 'dyn') throw new Error('must evaluate to bool');
-    return program;
+    program = environment.parse(expression);
+    checked = program.check();
+    if (!checked.valid) throw checked.error ?? new Error('invalid expression');
   } catch (error) {
     throw new Error(`compilation failed: ${firstLine(error)}`, { cause: error });
   }
+  if (checked.type !== 'bool' && checked.type !== 'dyn')
+    throw new Error(`must evaluate to bool but got ${checked.type}`);
+  return program;
 }
 
 const firstLine = (error: unknown): string =>

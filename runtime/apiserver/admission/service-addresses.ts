@@ -4,6 +4,7 @@
  * sees what webhooks made of the Service.
  * Source: k8s.io/kubernetes pkg/registry/core/service/{ipallocator,portallocator} (behaviour, words).
  */
+import { isIP } from 'node:net';
 import { coreServiceKind, type CoreService, type ServiceSpec } from '../../apis/core/types.ts';
 import { HEADLESS, needsClusterIP, needsNodePort } from '../../apis/core/service-rules.ts';
 import { keyOf, type KubeObject } from '../../apis/meta/object.ts';
@@ -72,10 +73,12 @@ export class ServiceAddresses implements AdmissionPlugin {
     old: ServiceSpec | undefined,
   ): void {
     const { clusterIP = '', clusterIPs = [] } = spec;
-    // Two fields that disagree are validation's to refuse.
-    if (clusterIP === HEADLESS || (clusterIP === '' && clusterIPs.length > 0)) return;
+    if (clusterIP === HEADLESS) return;
+    // What is no address, or another one than before, or two fields that disagree: validation refuses it.
+    const isChanged = Boolean(old?.clusterIP) && clusterIP !== old?.clusterIP;
+    if (clusterIP === '' ? clusterIPs.length > 0 : isChanged || isIP(clusterIP) === 0) return;
     if (clusterIP !== '') {
-      if (clusterIP !== old?.clusterIP) this.assertFree(request, clusterIP);
+      if (!old?.clusterIP) this.assertFree(request, clusterIP);
       return;
     }
     const chosen = this.chooseIP();
