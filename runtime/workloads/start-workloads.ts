@@ -4,6 +4,7 @@
  * informers.
  */
 import type { ControllerContext } from '../kube/context.ts';
+import { makeCronJobController } from './cron-job/cron-job-controller.ts';
 import { makeDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { makeDeploymentController } from './deployment/deployment-controller.ts';
 import { makeNamespaceContentController } from './namespaces/namespace-content-controller.ts';
@@ -38,6 +39,7 @@ export function startWorkloads(
     makeStatefulSetController(scoped, nodeName),
     makeDaemonSetController(scoped),
     makeJobController(scoped, nodeName),
+    makeCronJobController(scoped),
     ...(rootCa === undefined ? [] : [makeNamespaceContentController(scoped, rootCa)]),
   ];
   // A plan over half a cache would create what exists: wait for the first lists.

@@ -36,6 +36,7 @@ const SHARED_ON_FLOOR = new Set([
 ]);
 /** Packages that more than one room needs, each with its reason. */
 const SHARED_PACKAGES: Record<string, string> = {
+  croner: 'schedules of PingSources and of CronJobs',
   execa: 'buildah in build, child processes in lib and cli',
   tar: 'archives that lib writes and build unpacks',
   yaml: 'serverless.yml in lib, bodies of requests in apiserver',
