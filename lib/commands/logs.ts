@@ -12,14 +12,13 @@ import { mapBounded } from '../deploy/map-bounded.ts';
 import { listReleases } from '../deploy/release-record.ts';
 import { logSourceOf, readLatestLog, readPodLog, readRemovedLog } from '../deploy/pod-log.ts';
 import { listRemovedPods } from '../deploy/removed-pods.ts';
+import { TailPlan, type TailStep } from '../deploy/tail-plan.ts';
 import type { Target } from '../target/target.ts';
 import { UserError } from '../user-error.ts';
 import type { CommandContext } from './command-context.ts';
 import { notDeployed } from './info.ts';
 
 const serviceOfPod = 'serving.knative.dev/service';
-/** Pods that are followed at once; each holds a connection. */
-const FOLLOWED_MAX = 64;
 /** Logs of removed pods that are fetched at once, and held until those before them are printed. */
 const REMOVED_AT_ONCE = 8;
 
@@ -59,7 +58,7 @@ async function printOnce(
     );
   const hasOutput = await printRemoved(context, target, request, items);
   if (pods.length === 0 && !hasOutput) await explainSilence(context, target, request);
-  for (const pod of pods) await printPod(context, target, { pod, request, isFollowed: false });
+  for (const pod of pods) await printPod(context, target, { pod, request, how: 'latest' });
 }
 
 /** What pods that are gone have printed, the oldest first. Whether any of it was still there. */
@@ -125,20 +124,20 @@ async function follow(context: CommandContext, target: Target, request: LogReque
     random: Math.random,
     logger: silentLogger,
   });
-  const followed = new Set<string>();
+  const { signal } = abort;
+  const tail = new TailPlan();
   informers
     .informer(podKind, { namespace: context.model.namespace })
     .onChange(({ type, object }) => {
-      const uid = object.metadata.uid ?? object.metadata.name;
-      const isRunning =
-        object.status?.containerStatuses?.some(({ state }) => state?.running) ?? false;
-      if (type === 'deleted' || !isRunning || followed.has(uid) || followed.size >= FOLLOWED_MAX)
-        return;
       if (keyOfPod(object, request.functions) === undefined) return;
-      followed.add(uid);
-      printPod(context, target, { pod: object, request, isFollowed: true, signal: abort.signal })
-        .catch(() => undefined) // The pod went away while it was read; the next one is seen by the watch.
-        .finally(() => followed.delete(uid));
+      for (const step of tail.next(type, object)) {
+        const read = (): Promise<void> =>
+          printPod(context, target, { pod: object, request, how: step, signal });
+        // What could not be read is lost: the pod has gone with its log, as on most clusters.
+        void read()
+          .catch(() => undefined)
+          .finally(() => tail.end(step));
+      }
     });
   informers.start(abort.signal);
   await new Promise<void>((resolve) => {
@@ -155,18 +154,23 @@ async function follow(context: CommandContext, target: Target, request: LogReque
 async function printPod(
   context: CommandContext,
   target: Target,
-  what: { pod: Pod; request: LogRequest; isFollowed: boolean; signal?: AbortSignal },
+  what: { pod: Pod; request: LogRequest; how: TailStep | 'latest'; signal?: AbortSignal },
 ): Promise<void> {
-  const { pod, request, isFollowed, signal } = what;
+  const { pod, request, how, signal } = what;
   const print = makePrinter(context, request, pod.metadata.labels?.[serviceOfPod]);
   let rest = '';
   const options = {
     ...(request.sinceSeconds === undefined ? {} : { sinceSeconds: request.sinceSeconds }),
     ...(signal ? { signal } : {}),
   };
-  const chunks = isFollowed
-    ? readPodLog(target.client, logSourceOf(pod), { ...options, follow: true })
-    : readLatestLog(target.client, pod, options);
+  const chunks =
+    how === 'latest'
+      ? readLatestLog(target.client, pod, options)
+      : readPodLog(target.client, logSourceOf(pod), {
+          ...options,
+          follow: how === 'follow',
+          previous: how === 'previous',
+        });
   for await (const chunk of chunks) {
     const lines = (rest + chunk).split('\n');
     rest = lines.pop() ?? '';

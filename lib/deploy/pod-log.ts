@@ -30,7 +30,7 @@ export interface PodLogOptions {
 
 /**
  * As `readPodLog`; where the container has just been restarted and printed nothing yet, what the
- * instance before it printed.
+ * instance before it printed. Empty of one that waits for its first start.
  */
 export async function* readLatestLog(
   client: KubeClient,
@@ -39,9 +39,14 @@ export async function* readLatestLog(
 ): AsyncGenerator<string> {
   let isEmpty = true;
   const source = logSourceOf(pod);
-  for await (const chunk of readPodLog(client, source, options)) {
-    if (chunk !== '') isEmpty = false;
-    yield chunk;
+  try {
+    for await (const chunk of readPodLog(client, source, options)) {
+      if (chunk !== '') isEmpty = false;
+      yield chunk;
+    }
+  } catch (error) {
+    // A Bad Request is the answer for a container that has not been started.
+    if (!(error instanceof ApiError) || error.status !== 400) throw error;
   }
   if (isEmpty && pod.status?.containerStatuses?.some(({ restartCount }) => restartCount > 0))
     yield* readPodLog(client, source, { ...options, previous: true });

@@ -14,6 +14,8 @@ export interface PodLogRequest {
   readonly follow: boolean;
   readonly tailLines?: number;
   readonly sinceSeconds?: number;
+  /** Ms since the epoch; never together with `sinceSeconds`. */
+  readonly sinceTimeMs?: number;
   readonly timestamps: boolean;
   readonly previous: boolean;
   /** Aborts when nobody reads any longer: ends a `follow` that waits for more. */
@@ -36,7 +38,10 @@ export function openPodLog(
   const pod = store.get('/pods', ref.namespace, ref.name) as Pod | undefined;
   if (!read) throw StatusError.internal('no agent that could read logs runs in this server');
   const tailLines = parseCount(query['tailLines'], 'tailLines');
-  const sinceSeconds = parseCount(query['sinceSeconds'], 'sinceSeconds');
+  const since = parseSince(query);
+  const limitBytes = parseCount(query['limitBytes'], 'limitBytes');
+  if (limitBytes === 0)
+    throw StatusError.badRequest('limitBytes: Invalid value: 0: must be greater than 0');
   // Upstream answers 404 without the object. Here a pod that has scaled to zero is still asked for.
   const container = pod ? pickContainer(pod, query['container']) : query['container'] || undefined;
   const request: Omit<PodLogRequest, 'signal'> = {
@@ -47,13 +52,14 @@ export function openPodLog(
     previous: isTrue(query['previous']),
     ...(container === undefined ? {} : { container }),
     ...(tailLines === undefined ? {} : { tailLines }),
-    ...(sinceSeconds === undefined ? {} : { sinceSeconds }),
+    ...since,
   };
   return {
     type: 'log',
     open(signal) {
       try {
-        return read({ ...request, signal });
+        const chunks = read({ ...request, signal });
+        return limitBytes === undefined ? chunks : limit(chunks, limitBytes);
       } catch (error) {
         if (!(error instanceof PodRefusal)) throw error;
         if (error.code === 400) throw StatusError.badRequest(error.message);
@@ -85,6 +91,36 @@ function parseCount(text: string | undefined, name: string): number | undefined 
       `${name}: Invalid value: ${JSON.stringify(text)}: must be a non-negative integer`,
     );
   return Number(text);
+}
+
+/** @throws {StatusError} 400 when both ways to say it are used, or the time is none. */
+function parseSince(
+  query: Readonly<Record<string, string>>,
+): Pick<PodLogRequest, 'sinceSeconds' | 'sinceTimeMs'> {
+  const sinceSeconds = parseCount(query['sinceSeconds'], 'sinceSeconds');
+  const time = query['sinceTime'];
+  if (!time) return sinceSeconds === undefined ? {} : { sinceSeconds };
+  if (sinceSeconds !== undefined)
+    throw StatusError.badRequest('at most one of `sinceTime` or `sinceSeconds` may be specified');
+  const sinceTimeMs = /^\d{4}-\d\d-\d\dT/.test(time) ? Date.parse(time) : NaN;
+  if (Number.isNaN(sinceTimeMs))
+    throw StatusError.badRequest(
+      `sinceTime: Invalid value: ${JSON.stringify(time)}: must be a time such as 2026-01-31T08:00:00Z`,
+    );
+  return { sinceTimeMs };
+}
+
+/** The first so many bytes. */
+async function* limit(
+  chunks: AsyncIterable<Uint8Array>,
+  bytesMax: number,
+): AsyncGenerator<Uint8Array> {
+  let left = bytesMax;
+  for await (const chunk of chunks) {
+    yield chunk.subarray(0, left);
+    left -= chunk.length;
+    if (left <= 0) return;
+  }
 }
 
 const isTrue = (value: string | undefined): boolean => value === 'true' || value === '1';

@@ -43,9 +43,8 @@ export class LogWatch {
     this.cancel = clock.every(WATCH_MS, () => this.look(paths()));
   }
 
-  /** Where the log stood that long ago; 0 when nothing is known. */
-  offsetSince(path: string, sinceSeconds: number): number {
-    const fromMs = this.clock.now() - sinceSeconds * 1000;
+  /** Where the log stood at that time; 0 when nothing is known. */
+  offsetAt(path: string, fromMs: number): number {
     const marks = this.marks.get(path) ?? [];
     return marks.findLast(({ ms }) => ms <= fromMs)?.bytes ?? 0;
   }
@@ -85,7 +84,7 @@ export class LogWatch {
 export interface ReadLogOptions {
   readonly follow: boolean;
   readonly tailLines?: number | undefined;
-  /** Byte offset to begin at, from `LogWatch.offsetSince`. @default 0 */
+  /** Byte offset to begin at, from `LogWatch.offsetAt`. @default 0 */
   readonly offset?: number;
   readonly clock: Clock;
   /** With `follow`: whether more may come. */

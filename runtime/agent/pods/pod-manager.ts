@@ -44,6 +44,8 @@ export interface PodLogRequest {
   readonly follow: boolean;
   readonly tailLines?: number;
   readonly sinceSeconds?: number;
+  /** Ms since the epoch; never together with `sinceSeconds`. */
+  readonly sinceTimeMs?: number;
   /** The attempt before the last restart. @default false */
   readonly previous?: boolean;
 }
@@ -131,7 +133,8 @@ export class PodManager {
     const pod = informers.informer(podKind).get(request.namespace, request.pod);
     const worker = this.workers.get(pod?.metadata.uid ?? '');
     if (!pod || !worker) return this.readKeptLog(request);
-    const { namespace, sinceSeconds, follow, tailLines, previous = false } = request;
+    const { namespace, follow, tailLines, previous = false } = request;
+    const sinceMs = this.sinceMs(request);
     const uid = pod.metadata.uid ?? '';
     const { name, attempt } = worker.findAttempt(request.container, previous);
     const path = attemptLog(makePodPaths(this.options.paths, uid), name, attempt);
@@ -139,7 +142,7 @@ export class PodManager {
     return readLog(() => (existsSync(path) ? path : keptPath), {
       follow,
       tailLines,
-      offset: sinceSeconds === undefined ? 0 : this.logs.offsetSince(path, sinceSeconds),
+      offset: sinceMs === undefined ? 0 : this.logs.offsetAt(path, sinceMs),
       clock,
       isOpen: () =>
         !previous &&
@@ -165,9 +168,14 @@ export class PodManager {
     return worker;
   }
 
+  private sinceMs({ sinceSeconds, sinceTimeMs }: PodLogRequest): number | undefined {
+    if (sinceSeconds === undefined) return sinceTimeMs;
+    return this.context.clock.now() - sinceSeconds * 1000;
+  }
+
   private readKeptLog(request: PodLogRequest): AsyncIterable<Uint8Array> {
     const { clock } = this.context;
-    const { namespace, pod, sinceSeconds, tailLines, previous = false } = request;
+    const { namespace, pod, tailLines, previous = false } = request;
     const kept = this.keptLogs.find(namespace, pod);
     if (!kept) throw new PodRefusal(404, `pods "${pod}" not found`);
     const containers = this.keptLogs.containersOf(kept);
@@ -186,8 +194,7 @@ export class PodManager {
           ? `previous terminated container "${container}" in pod "${pod}" not found`
           : `container ${container} is not valid for pod ${pod}`,
       );
-    const isOver =
-      sinceSeconds !== undefined && clock.now() - kept.removedAtMs > sinceSeconds * 1000;
+    const isOver = kept.removedAtMs < (this.sinceMs(request) ?? 0);
     return readLog(() => this.keptLogs.logPath(kept, container, attempt), {
       follow: false,
       tailLines: isOver ? 0 : tailLines,

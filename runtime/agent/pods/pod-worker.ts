@@ -248,7 +248,14 @@ export class PodWorker {
     const pod = this.pod.metadata.name;
     if (!worker)
       throw new PodRefusal(400, `container ${container ?? ''} is not valid for pod ${pod}`);
-    const attempt = previous ? worker.previousAttempt : (worker.startedAttempt ?? 0);
+    const attempt = previous ? worker.previousAttempt : worker.startedAttempt;
+    if (attempt === undefined && !previous) {
+      const reason = worker.progress().state.waiting?.reason ?? 'ContainerCreating';
+      throw new PodRefusal(
+        400,
+        `container "${worker.name}" in pod "${pod}" is waiting to start: ${reason}`,
+      );
+    }
     if (attempt === undefined)
       throw new PodRefusal(
         400,
