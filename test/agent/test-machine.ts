@@ -6,8 +6,10 @@ import { join } from 'node:path';
 import { type Agent, type AgentOptions, startAgent } from '../../runtime/agent/start-agent.ts';
 import { appsDefinitions } from '../../runtime/apis/apps/definitions.ts';
 import { deploymentKind, type Deployment } from '../../runtime/apis/apps/types.ts';
+import { batchDefinitions } from '../../runtime/apis/batch/definitions.ts';
 import { coreDefinitions } from '../../runtime/apis/core/definitions.ts';
 import { type Container, type Pod, podKind } from '../../runtime/apis/core/types.ts';
+import { discoveryDefinitions } from '../../runtime/apis/discovery/definitions.ts';
 import { startApiServer } from '../../runtime/apiserver/start-api-server.ts';
 import { KubeClient } from '../../runtime/kube/client.ts';
 import type { ControllerContext } from '../../runtime/kube/context.ts';
@@ -40,7 +42,7 @@ export async function startTestMachine(
 ): Promise<TestMachine> {
   const api = await startApiServer({
     dataDir: join(home, 'data'),
-    definitions: [...coreDefinitions, ...appsDefinitions],
+    definitions: [...coreDefinitions, ...appsDefinitions, ...batchDefinitions, ...discoveryDefinitions],
     clock: systemClock,
     logger,
   });
