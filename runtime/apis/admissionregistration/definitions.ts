@@ -90,7 +90,8 @@ function validateWebhook(hook: Webhook, path: string): FieldError[] {
     ...(hook.rules ?? []).flatMap((rule, index) => validateRule(rule, `${path}.rules[${index}]`)),
     ...oneOf(`${path}.failurePolicy`, hook.failurePolicy, ['Fail', 'Ignore']),
     ...oneOf(`${path}.matchPolicy`, hook.matchPolicy, ['Equivalent', 'Exact']),
-    ...(hook.sideEffects === undefined
+    // JSON's null counts as absent.
+    ...((hook.sideEffects ?? undefined) === undefined
       ? [required(`${path}.sideEffects`, 'must specify one of None, NoneOnDryRun')]
       : oneOf(`${path}.sideEffects`, hook.sideEffects, ['None', 'NoneOnDryRun'])),
     ...(isWithin(hook.timeoutSeconds, 1, TIMEOUT_SECONDS_MAX)
