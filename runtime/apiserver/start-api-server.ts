@@ -132,6 +132,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     serviceAccountKey: options.serviceAccountKey,
     random,
     mountsTokens: options.mountsServiceAccountTokens ?? false,
+    rootCa: options.tls?.clientCa,
   });
   const admission = new AdmissionChain([
     new CustomAdmission(),

@@ -157,7 +157,7 @@ describe('a program in a pod', function () {
   });
 
   it('has nothing mounted where the pod does not want it', async () => {
-    const output = await runToEnd('closed', { automountServiceAccountToken: false } as object);
+    const output = await runToEnd('closed', { automountServiceAccountToken: false });
     assert.match(output, /ENOENT.*serviceaccount/);
   });
 });

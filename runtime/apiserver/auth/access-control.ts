@@ -25,6 +25,7 @@ import { makeRoleEscalationCheck } from './role-escalation.ts';
 import { makeServiceAccountAdmission } from './service-account-admission.ts';
 import { ServiceAccountTokens } from './service-account-tokens.ts';
 import { makeTokenRequestHandler } from './token-request.ts';
+import { TokenSecrets } from './token-secrets.ts';
 
 export interface AccessControlOptions {
   readonly store: Store;
@@ -36,6 +37,8 @@ export interface AccessControlOptions {
   /** See `ServiceAccountTokensOptions`. Undefined: one that is forgotten with the process. */
   readonly serviceAccountKey: string | undefined;
   readonly random: Random;
+  /** PEM of the CA that programs with a token from a Secret trust. */
+  readonly rootCa: string | undefined;
   /** Pods get a service account and its token: needs somebody who publishes `default` accounts. */
   readonly mountsTokens: boolean;
 }
@@ -52,6 +55,7 @@ export class AccessControl {
   private readonly options: AccessControlOptions;
   private readonly rbac: RbacAuthorizer;
   private aggregation: ClusterRoleAggregation | undefined;
+  private tokenSecrets: TokenSecrets | undefined;
 
   constructor(options: AccessControlOptions) {
     this.options = options;
@@ -88,11 +92,15 @@ export class AccessControl {
     const { store, registry, clock, logger } = this.options;
     await reconcileBootstrapPolicy({ store, registry, client });
     this.aggregation = new ClusterRoleAggregation({ store, client, clock, logger });
+    const { tokens } = this;
+    const { rootCa } = this.options;
+    this.tokenSecrets = new TokenSecrets({ store, client, clock, logger, tokens, rootCa });
   }
 
   stop(): void {
     this.rbac.close();
     this.aggregation?.stop();
+    this.tokenSecrets?.stop();
   }
 }
 

@@ -622,6 +622,39 @@ describe('Access to the API', () => {
     });
   });
 
+  describe('with the token of a Secret', () => {
+    const secrets = '/api/v1/namespaces/default/secrets';
+    const make = (name: string, account: string) =>
+      api.request('POST', secrets, {
+        metadata: { name, annotations: { 'kubernetes.io/service-account.name': account } },
+        type: 'kubernetes.io/service-account-token',
+      });
+    const dataOf = async (name: string): Promise<Record<string, string> | undefined> =>
+      (await api.request('GET', `${secrets}/${name}`)).body.data;
+    const decode = (text = ''): string => Buffer.from(text, 'base64').toString();
+
+    it('is the account until the Secret is gone', async () => {
+      await make('lasting', 'robot');
+      await eventually(async () => (await dataOf('lasting'))?.['token'] !== undefined);
+      const data = await dataOf('lasting');
+      assert.equal(decode(data?.['namespace']), 'default');
+      assert.equal(decode(data?.['ca.crt']), pki.ca);
+      const token = decode(data?.['token']);
+      assert.equal((await send({ token }, 'GET', '/api')).status, 200);
+      await api.request('DELETE', `${secrets}/lasting`);
+      assert.equal((await send({ token }, 'GET', '/api')).status, 401);
+    });
+
+    it('goes with the account', async () => {
+      const accounts = '/api/v1/namespaces/default/serviceaccounts';
+      await api.request('POST', accounts, { metadata: { name: 'leaving' } });
+      await make('left', 'leaving');
+      await eventually(async () => (await dataOf('left'))?.['token'] !== undefined);
+      await api.request('DELETE', `${accounts}/leaving`);
+      await eventually(async () => (await api.request('GET', `${secrets}/left`)).status === 404);
+    });
+  });
+
   describe('to the key that signs tokens', () => {
     it('is a file of mode 0600 that a second start uses again', async () => {
       const path = join(directory, 'service-account.key');
