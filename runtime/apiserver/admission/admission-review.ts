@@ -38,7 +38,8 @@ export function makeReview(
   const optionsKind = optionsKinds[operation];
   const inVersion = (value: AdmissionRequest['object']): unknown => {
     if (value === undefined) return null;
-    if (value.kind !== resource.kind) return value;
+    // A converted kind is sent as it is stored; relabelling would be a lie about its schema.
+    if (value.kind !== resource.kind || resource.isConverted) return value;
     return value.apiVersion === matched.apiVersion
       ? value
       : { ...value, apiVersion: matched.apiVersion };
