@@ -41,6 +41,7 @@ import { ObjectWriter } from './object-writer.ts';
 import { OpenWatches } from './open-watches.ts';
 import { hasMessages } from './protobuf/has-messages.ts';
 import { makeSchemaDecoder } from './schema/builtin-decoder.ts';
+import { makePodSubresources } from './pod-subresources.ts';
 import type { PodLogReader } from './pod-log.ts';
 import { openKeyFile } from './store/key-file.ts';
 import { makePodUpgrades } from './streams/pod-upgrades.ts';
@@ -158,7 +159,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     deleter,
     clock,
     readPodLog: options.readPodLog,
-    subresources: access.subresources,
+    subresources: new Map([
+      ...access.subresources,
+      ...makePodSubresources({ store, writer, deleter }),
+    ]),
     questions: access.questions,
     documents: new Map([
       [JWKS_PATH, () => access.tokens.jwks()],

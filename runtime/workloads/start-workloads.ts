@@ -8,6 +8,7 @@ import { makeCronJobController } from './cron-job/cron-job-controller.ts';
 import { makeDaemonSetController } from './daemon-set/daemon-set-controller.ts';
 import { makeDeploymentController } from './deployment/deployment-controller.ts';
 import { makeNamespaceContentController } from './namespaces/namespace-content-controller.ts';
+import { makeDisruptionController } from './disruption/disruption-controller.ts';
 import { makeJobController } from './job/job-controller.ts';
 import { makeReplicaSetController } from './replica-set/replica-set-controller.ts';
 import { makeStatefulSetController } from './stateful-set/stateful-set-controller.ts';
@@ -40,6 +41,7 @@ export function startWorkloads(
     makeDaemonSetController(scoped),
     makeJobController(scoped, nodeName),
     makeCronJobController(scoped),
+    makeDisruptionController(scoped),
     ...(rootCa === undefined ? [] : [makeNamespaceContentController(scoped, rootCa)]),
   ];
   // A plan over half a cache would create what exists: wait for the first lists.

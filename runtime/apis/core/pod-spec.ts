@@ -345,6 +345,9 @@ export function validatePodUpdate(spec: PodSpec, before: PodSpec): FieldError[] 
   if (spec === before) return [];
   // Without a scheduler that binds, the node takes a Pod that has no node yet by naming itself.
   const { nodeName } = before.nodeName ? before : spec;
+  // A scheduler's binding places a pod that has no node yet; a placed one stays where it is.
+  const { nodeName: _node, ...unplaced } = spec;
+  const placed = before.nodeName ? spec : unplaced;
   const frozen = (item: PodSpec): unknown => {
     const { activeDeadlineSeconds: _deadline, tolerations: _tolerations, ...rest } = item;
     const blank = (list: readonly Container[] | undefined): unknown =>
@@ -357,7 +360,7 @@ export function validatePodUpdate(spec: PodSpec, before: PodSpec): FieldError[] 
     };
   };
   return isSameValue(
-    JSON.parse(JSON.stringify(frozen(spec))),
+    JSON.parse(JSON.stringify(frozen(placed))),
     JSON.parse(JSON.stringify(frozen(before))),
   )
     ? []
