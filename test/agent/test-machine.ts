@@ -42,7 +42,12 @@ export async function startTestMachine(
 ): Promise<TestMachine> {
   const api = await startApiServer({
     dataDir: join(home, 'data'),
-    definitions: [...coreDefinitions, ...appsDefinitions, ...batchDefinitions, ...discoveryDefinitions],
+    definitions: [
+      ...coreDefinitions,
+      ...appsDefinitions,
+      ...batchDefinitions,
+      ...discoveryDefinitions,
+    ],
     clock: systemClock,
     logger,
   });
