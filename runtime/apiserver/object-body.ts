@@ -17,14 +17,19 @@ export function readBody(resource: Resource, namespace: string, body: unknown): 
   const { apiVersion = resource.apiVersion, kind = resource.kind, metadata = {} } = body;
   if (apiVersion !== resource.apiVersion)
     throw StatusError.badRequest(
-      `the API version in the data (${JSON.stringify(apiVersion)}) does not match the expected API version (${resource.apiVersion})`,
+      `the API version in the data (${apiVersion as string}) does not match the expected API version (${resource.apiVersion})`,
     );
   if (kind !== resource.kind)
     throw StatusError.badRequest(
       `the kind in the data (${JSON.stringify(kind)}) does not match the expected kind (${resource.kind})`,
     );
   if (!isJsonObject(metadata)) throw StatusError.badRequest('metadata must be an object');
-  const meta = withoutUnset(metadata) as unknown as ObjectMeta;
+  const meta = withoutUnset(metadata) as unknown as ObjectMeta & { selfLink?: string };
+  // A field of old that nothing sets or reads any longer.
+  delete meta.selfLink;
+  // Names are made of it before anything else looks at the metadata.
+  if (meta.generateName !== undefined && typeof meta.generateName !== 'string')
+    throw StatusError.badRequest('metadata.generateName must be a string');
   if (resource.definition.namespaced) {
     meta.namespace ??= namespace;
     if (meta.namespace !== namespace)
