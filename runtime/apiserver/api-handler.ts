@@ -125,6 +125,8 @@ export class ApiHandler {
   handle(request: ApiRequest): MaybePromise<ApiResponse> {
     const target = this.findTarget(request.path);
     if (!target) return this.describe(request);
+    const { deprecationWarning } = target.resource.definition;
+    if (deprecationWarning !== undefined) request.warnings.push(deprecationWarning);
     if (target.name === undefined) return this.handleCollection(request, target);
     const ref = { namespace: target.namespace ?? '', name: target.name };
     const { resource, subresource } = target;

@@ -5,7 +5,7 @@
  * only after a change.
  */
 import type { KindDefinition } from '../apis/meta/kind-definition.ts';
-import { apiVersionOf, type KubeObject } from '../apis/meta/object.ts';
+import { apiVersionOf } from '../apis/meta/object.ts';
 import { compareVersions } from './crd/version-priority.ts';
 import type { GroupResource } from './status-error.ts';
 
@@ -228,12 +228,6 @@ function makeLists(resources: readonly Resource[], storedResources: readonly Res
   }
   for (const versions of groups.values()) versions.sort(compareVersions);
   return { resources, storedResources, groups, byVersion };
-}
-
-/** An object as a version of its kind shows it, where versions differ in `apiVersion` alone. */
-export function relabel<T extends KubeObject>(resource: Resource, object: T): T {
-  if (object.apiVersion === resource.apiVersion || resource.isConverted) return object;
-  return { ...object, apiVersion: resource.apiVersion };
 }
 
 const noop = (): void => {};

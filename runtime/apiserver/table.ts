@@ -5,7 +5,10 @@
 import type { PrinterColumn } from '../apis/meta/kind-definition.ts';
 import type { KubeList, KubeObject } from '../apis/meta/object.ts';
 import { readJsonPath } from './json-path.ts';
+import type { JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
+import { findBuiltinPrinter } from './printing/builtin-printers.ts';
+import { formatAge } from './printing/format-age.ts';
 
 /** How an answer is to look, from the `Accept` header. */
 export interface Rendering {
@@ -87,10 +90,13 @@ function makeTable(
   }: { resource: Resource; nowMs: number; withHeader?: boolean },
 ): unknown {
   const { definition } = resource;
-  const own = definition.columns ?? [];
+  const printer = definition.cells ? undefined : findBuiltinPrinter(resource.storeName);
+  const own = printer?.columns ?? definition.columns ?? [];
   // A CRD that names columns names all of them; native kinds' age is always the last.
   const isComplete =
-    definition.cells !== undefined || (definition.schema !== undefined && own.length > 0);
+    definition.cells !== undefined ||
+    printer !== undefined ||
+    (definition.schema !== undefined && own.length > 0);
   const hasAge = isComplete || own.some(({ name }) => name.toLowerCase() === 'age');
   const columns = hasAge ? own : [...own, ageColumn];
   const nameColumn = { name: 'Name', type: 'string', format: 'name', description: '', priority: 0 };
@@ -102,11 +108,11 @@ function makeTable(
     columnDefinitions: !withHeader
       ? null
       : [
-          nameColumn,
+          ...(printer?.hasName ? [] : [nameColumn]),
           ...columns.map(({ name, type, format = '', description = '', priority = 0 }) => ({
             name,
-            // Dates are sent as ages, ready to print, as upstream does.
-            type: type === 'date' ? 'string' : type,
+            // Dates are sent as ages, ready to print; of native kinds upstream says so in the type.
+            type: type === 'date' && !isComplete ? 'string' : type,
             format,
             description,
             priority,
@@ -114,8 +120,9 @@ function makeTable(
         ],
     rows: objects.map((object) => ({
       cells: [
-        object.metadata.name,
+        ...(printer?.hasName ? [] : [object.metadata.name]),
         ...(definition.cells?.(object, nowMs) ??
+          printer?.cells(object as unknown as JsonObject, nowMs) ??
           columns.map((column) => makeCell(object, column, nowMs))),
       ],
       ...(rendering.includeObject === 'None'
@@ -131,29 +138,9 @@ function makeCell(object: KubeObject, column: PrinterColumn, nowMs: number): unk
     const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
     return Number.isNaN(time) ? '<unknown>' : formatAge(nowMs - time);
   }
-  // kubectl shows null as `<none>`.
+  // kubectl shows nothing for null.
   if (value === undefined || value === null) return null;
   if (column.type === 'integer' || column.type === 'number')
     return typeof value === 'string' ? Number(value) : value;
   return typeof value === 'object' ? JSON.stringify(value) : value;
 }
-
-/** `45s`, `3m10s`, `2h5m`, `3d4h`, `2y30d`: two units while the first is small. */
-export function formatAge(ms: number): string {
-  const seconds = Math.max(0, Math.floor(ms / 1_000));
-  if (seconds < 120) return `${seconds}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 10) return pair(minutes, 'm', seconds % 60, 's');
-  if (minutes < 180) return `${minutes}m`;
-  const hours = Math.floor(minutes / 60);
-  if (hours < 8) return pair(hours, 'h', minutes % 60, 'm');
-  if (hours < 48) return `${hours}h`;
-  const days = Math.floor(hours / 24);
-  if (hours < 192) return pair(days, 'd', hours % 24, 'h');
-  if (days < 730) return `${days}d`;
-  const years = Math.floor(days / 365);
-  return days < 8 * 365 ? pair(years, 'y', days % 365, 'd') : `${years}y`;
-}
-
-const pair = (a: number, aUnit: string, b: number, bUnit: string): string =>
-  b === 0 ? `${a}${aUnit}` : `${a}${aUnit}${b}${bUnit}`;
