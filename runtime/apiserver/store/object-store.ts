@@ -244,7 +244,8 @@ export class ObjectStore implements Store {
     }
     deepFreeze(object);
     this.shelf(resource).objects.set(namespace, name, object);
-    if (!isCurrent) this.queue.add({ key, before: object, after: object, durability: 'behind' });
+    // Written behind, so there is nothing to wait for.
+    if (!isCurrent) void this.queue.add({ key, before: object, after: object, durability: 'behind' });
   }
 
   private nextResourceVersion(): number {

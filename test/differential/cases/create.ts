@@ -282,7 +282,7 @@ const envelopeCases: Case[] = [
   },
   {
     name: 'create: long generateName is cut',
-    steps: [post(configMaps, { metadata: { generateName: `${'g'.repeat(60)}` } })],
+    steps: [post(configMaps, { metadata: { generateName: 'g'.repeat(60) } })],
   },
   {
     name: 'create: name that is taken',

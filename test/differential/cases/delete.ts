@@ -390,11 +390,11 @@ export const deleteCases: readonly Case[] = [
   },
   {
     name: 'collection: kinds that have none',
-    steps: [del(namespaces), del(`${services}`), del('/api/v1/configmaps')],
+    steps: [del(namespaces), del(services), del('/api/v1/configmaps')],
   },
   {
     name: 'collection: an empty one',
-    steps: [del(`${deployments}`)],
+    steps: [del(deployments)],
   },
   {
     name: 'collection: with a bad selector',

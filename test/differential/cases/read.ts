@@ -57,7 +57,7 @@ const labelSelectors = [
   'Bad_Prefix!/x=y',
   'tier=not valid',
   `tier=${'v'.repeat(64)}`,
-  `${'k'.repeat(64)}`,
+  'k'.repeat(64),
   'tier in (front',
   'tier notin front)',
   'in in (in)',
