@@ -79,7 +79,8 @@ export class Normaliser {
       return this.versions.get(text) ?? '<rv>';
     if (key === 'continue' && text !== '') return '<continue>';
     if (key === 'token' && text.split('.').length === 3) return '<token>';
-    if ((key === 'clusterIP' || key === 'clusterIPs') && text.startsWith('10.')) return '<clusterIP>';
+    if ((key === 'clusterIP' || key === 'clusterIPs') && text.startsWith('10.'))
+      return '<clusterIP>';
     if (timePattern.test(text) && Math.abs(Date.parse(text) - Date.now()) < NOW_WITHIN_MS)
       return '<time>';
     return this.text(text);

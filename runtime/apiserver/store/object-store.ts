@@ -245,7 +245,8 @@ export class ObjectStore implements Store {
     deepFreeze(object);
     this.shelf(resource).objects.set(namespace, name, object);
     // Written behind, so there is nothing to wait for.
-    if (!isCurrent) void this.queue.add({ key, before: object, after: object, durability: 'behind' });
+    if (!isCurrent)
+      void this.queue.add({ key, before: object, after: object, durability: 'behind' });
   }
 
   private nextResourceVersion(): number {

@@ -62,9 +62,6 @@ describe('Protobuf bodies, held against objects of every built-in kind that Go h
 describe('A frame of a watch in protobuf', () => {
   it('is its length in four bytes and an event around the object', () => {
     const frame = frameWatchEvent('ADDED', Buffer.from('xyz'));
-    assert.equal(
-      frame.toString('hex'),
-      '0000000e0a05414444454412050a0378797a',
-    );
+    assert.equal(frame.toString('hex'), '0000000e0a05414444454412050a0378797a');
   });
 });
