@@ -19,7 +19,8 @@ import {
 import { healthPaths, makeAggregatedDiscovery, makeDocument } from './discovery.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
-import { parseDeleteOptions, type DeleteContext, type ObjectDeleter } from './object-deleter.ts';
+import { parseDeleteOptions } from './delete-options.ts';
+import type { DeleteContext, ObjectDeleter } from './object-deleter.ts';
 import { checkWatchOptions } from './list-options.ts';
 import { ObjectLister } from './object-lister.ts';
 import type { ObjectRef, ObjectWriter, WriteResult } from './object-writer.ts';
@@ -178,7 +179,7 @@ export class ApiHandler {
         if (resource.definition.namespaced && namespace === undefined)
           throw StatusError.methodNotAllowed();
         const context = writeContext(request);
-        const body = requireBody(request);
+        const body = requireBody(request, resource);
         return this.written(
           request,
           resource,
@@ -201,7 +202,6 @@ export class ApiHandler {
     const { writer, deleter } = this.options;
     switch (request.method) {
       case 'GET': {
-        if (isTrue(request.query['watch'])) return this.watch(request, target);
         return this.rendered(request, resource, 200, this.read(resource, ref));
       }
       case 'PUT': {
@@ -209,7 +209,7 @@ export class ApiHandler {
         return this.written(
           request,
           resource,
-          writer.update(resource, ref, requireBody(request), context),
+          writer.update(resource, ref, requireBody(request, resource), context),
         );
       }
       case 'PATCH': {
@@ -246,7 +246,7 @@ export class ApiHandler {
         return this.written(
           request,
           resource,
-          writer.update(resource, ref, requireBody(request), context),
+          writer.update(resource, ref, requireBody(request, resource), context),
         );
       }
       case 'PATCH': {
@@ -428,7 +428,7 @@ export class ApiHandler {
 /** How a request changes a Scale that it does not know yet. @throws {StatusError} 400, 405, 415 */
 function readScaleChange(request: ApiRequest, resource: Resource): (scale: Scale) => unknown {
   if (request.method === 'PUT') {
-    const wanted = requireBody(request);
+    const wanted = requireBody(request, resource);
     return () => wanted;
   }
   if (request.method !== 'PATCH') throw StatusError.methodNotAllowed();

@@ -6,11 +6,10 @@ import { parseFieldSelector } from './field-selector.ts';
 import { isJsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { parseLabelSelector } from './label-selector.ts';
-import { isDryRun } from './object-deleter.ts';
-import type { FieldValidation } from './object-decoder.ts';
 import type { PatchRequest, PatchType, WriteContext } from './object-writer.ts';
 import { isBuiltinGroup } from './patch/merge-schema.ts';
-import { StatusError } from './status-error.ts';
+import { parseWriteOptions, type OptionsKind } from './request-options.ts';
+import { StatusError, type StatusCause } from './status-error.ts';
 import type { Rendering } from './table.ts';
 import type { ObjectFilter } from './watch.ts';
 
@@ -46,33 +45,79 @@ export const patchTypes: Readonly<Record<string, PatchType>> = {
   'application/apply-patch+yaml': 'apply',
 };
 
+const optionsKinds: Readonly<Record<string, OptionsKind>> = {
+  POST: 'CreateOptions',
+  PUT: 'UpdateOptions',
+  PATCH: 'PatchOptions',
+};
+
+/** @throws {StatusError} 422 */
 export function writeContext(request: ApiRequest): WriteContext {
-  const { query, user, defaultFieldManager, mustBeDurable } = request;
+  const { query, user, defaultFieldManager, mustBeDurable, parseProblems, warnings } = request;
+  const context = { user, mustBeDurable, parseProblems, warnings };
+  if (request.isTrusted)
+    return {
+      ...context,
+      fieldManager: query['fieldManager'] || defaultFieldManager,
+      dryRun: query['dryRun'] === 'All',
+      fieldValidation: undefined,
+    };
+  const kind = optionsKinds[request.method] ?? 'UpdateOptions';
+  const options = parseWriteOptions(query, kind, patchCauses(request));
   return {
-    user,
-    mustBeDurable,
-    fieldManager: query['fieldManager'] || defaultFieldManager,
-    dryRun: isDryRun(query['dryRun']),
-    fieldValidation: request.isTrusted ? undefined : parseFieldValidation(query),
-    parseProblems: request.parseProblems,
-    warnings: request.warnings,
+    ...context,
+    fieldManager: options.fieldManager ?? defaultFieldManager,
+    dryRun: options.dryRun,
+    fieldValidation: options.fieldValidation,
   };
 }
 
-function parseFieldValidation(query: ApiRequest['query']): FieldValidation {
-  const value = query['fieldValidation'];
-  if (!value) return 'Warn';
-  if (value === 'Ignore' || value === 'Warn' || value === 'Strict') return value;
-  throw StatusError.badRequest(
-    `fieldValidation: Unsupported value: ${JSON.stringify(value)}: supported values: "Ignore", "Strict", "Warn"`,
-  );
+/** Options that belong to applies alone, and the one that they must have. */
+function patchCauses({ method, contentType, query }: ApiRequest): StatusCause[] {
+  if (method !== 'PATCH') return [];
+  if (patchTypes[contentType] === 'apply')
+    return query['fieldManager']
+      ? []
+      : [
+          {
+            reason: 'FieldValueRequired',
+            message: 'Required value: is required for apply patch',
+            field: 'fieldManager',
+          },
+        ];
+  return query['force'] === undefined
+    ? []
+    : [
+        {
+          reason: 'FieldValueForbidden',
+          message: 'Forbidden: may not be specified for non-apply patch',
+          field: 'force',
+        },
+      ];
 }
 
-export function requireBody({ body, contentType }: ApiRequest): unknown {
-  if (contentType !== 'application/json' && contentType !== '')
-    throw StatusError.unsupportedMediaType(['application/json']);
-  if (!isJsonObject(body)) throw StatusError.badRequest('the request needs an object as its body');
-  return body;
+/** The media types of whole objects; the codec has made JSON values of all of them. */
+const objectTypes: readonly string[] = [
+  'application/json',
+  'application/yaml',
+  'application/vnd.kubernetes.protobuf',
+];
+
+/** @throws {StatusError} 400, 415 */
+export function requireBody(request: ApiRequest, { kind }: { readonly kind: string }): unknown {
+  const { body, contentType } = request;
+  if (contentType !== '' && !objectTypes.includes(contentType))
+    throw StatusError.unsupportedMediaType(objectTypes);
+  // As upstream, where a null is an object with nothing set.
+  if (body === null) return {};
+  if (isJsonObject(body)) return body;
+  const problem =
+    body === undefined
+      ? 'unexpected end of JSON input (<empty>)'
+      : `${Array.isArray(body) ? 'a list' : `a ${typeof body}`} is no object`;
+  throw StatusError.badRequest(
+    `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${problem}`,
+  );
 }
 
 export function readPatch(
@@ -83,18 +128,12 @@ export function readPatch(
   const type = Object.hasOwn(patchTypes, request.contentType)
     ? patchTypes[request.contentType]
     : undefined;
-  const accepted = Object.keys(patchTypes).filter(
-    (name) => isBuiltinGroup(resource.group) || patchTypes[name] !== 'strategic',
-  );
-  if (!type || !accepted.includes(request.contentType))
-    throw StatusError.unsupportedMediaType(accepted);
-  if (request.body === undefined) throw StatusError.badRequest('the patch has no body');
-  const force = isTrue(request.query['force']);
-  if (force && type !== 'apply')
-    throw StatusError.badRequest('force is allowed for apply patches only');
-  if (type === 'apply' && !request.query['fieldManager'])
-    throw StatusError.badRequest('fieldManager: Required value: is required for apply patch');
-  return { type, body: request.body, subresource, force };
+  // As upstream: only built-in kinds know how their lists merge.
+  if (!type || (type === 'strategic' && !isBuiltinGroup(resource.group)))
+    throw StatusError.unsupportedPatchType();
+  if (request.body === undefined)
+    throw StatusError.badRequest('error decoding patch: unexpected end of JSON input');
+  return { type, body: request.body, subresource, force: isTrue(request.query['force']) };
 }
 
 export function parseFilter(

@@ -1,82 +1,93 @@
 /**
- * What holds for the metadata of every kind: valid names, labels and owners, and which fields only
- * the server may set. Pure. Source: k8s.io/apimachinery pkg/api/validation (rules).
+ * What holds for the metadata of every kind: valid names, labels, annotations, finalizers and
+ * owners. Pure. Source: k8s.io/apimachinery pkg/api/validation/objectmeta.go (rules and words).
  */
-import type { KubeObject, ObjectMeta } from '../apis/meta/object.ts';
+import {
+  dnsLabelProblems,
+  labelKeyProblems,
+  labelValueProblems,
+  pathSegmentProblems,
+  qualifiedNameProblems,
+  subdomainProblems,
+} from '../apis/meta/name-rules.ts';
+import type { KubeObject, ObjectMeta, OwnerReference } from '../apis/meta/object.ts';
 import { isJsonObject } from './json-value.ts';
 import type { StatusCause } from './status-error.ts';
 
-const NAME_LENGTH_MAX = 253;
-const LABEL_LENGTH_MAX = 63;
 /** All annotations of one object together, as upstream. */
 const ANNOTATIONS_BYTES_MAX = 256 * 1024;
 
-const labelPattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?$/;
-const serviceNamePattern = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-const subdomainPattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
-const qualifiedNamePattern = /^[A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?$/;
-const labelValuePattern = /^([A-Za-z0-9]([-A-Za-z0-9_.]*[A-Za-z0-9])?)?$/;
+/** Groups whose kinds take finalizers with a domain and a few names of the API's own. */
+const groupsOfStandardFinalizers = new Set([
+  'v1',
+  'apps',
+  'batch',
+  'autoscaling',
+  'policy',
+  'networking.k8s.io',
+  'discovery.k8s.io',
+  'rbac.authorization.k8s.io',
+  'scheduling.k8s.io',
+  'storage.k8s.io',
+  'certificates.k8s.io',
+  'node.k8s.io',
+]);
+const standardFinalizers = new Set(['kubernetes', 'orphan', 'foregroundDeletion']);
 
-type NameRule = 'subdomain' | 'label' | 'serviceName' | 'pathSegment';
+const FINALIZERS_THAT_EXCLUDE_EACH_OTHER = ['orphan', 'foregroundDeletion'] as const;
+
+type NameRule = (text: string) => string[];
 
 /** Kinds whose names are not DNS subdomains. */
 const nameRules: Readonly<Record<string, NameRule>> = {
-  '/namespaces': 'label',
-  '/services': 'serviceName',
-  'rbac.authorization.k8s.io/roles': 'pathSegment',
-  'rbac.authorization.k8s.io/rolebindings': 'pathSegment',
-  'rbac.authorization.k8s.io/clusterroles': 'pathSegment',
-  'rbac.authorization.k8s.io/clusterrolebindings': 'pathSegment',
-};
-
-const ruleTexts: Readonly<Record<NameRule, string>> = {
-  subdomain: `must be a lowercase RFC 1123 subdomain: lower case letters, digits, '-' and '.', starting and ending with a letter or digit (e.g. 'example.com')`,
-  label: `must be a lowercase RFC 1123 label: lower case letters, digits and '-', starting and ending with a letter or digit (e.g. 'my-name')`,
-  serviceName: `must be a DNS-1035 label: lower case letters, digits and '-', starting with a letter and ending with a letter or digit (e.g. 'my-name')`,
-  pathSegment: `must be usable as a path segment: not '.', not '..', without '/' and '%'`,
+  '/namespaces': dnsLabelProblems,
+  '/services': dnsLabelProblems,
+  'rbac.authorization.k8s.io/roles': pathSegmentProblems,
+  'rbac.authorization.k8s.io/rolebindings': pathSegmentProblems,
+  'rbac.authorization.k8s.io/clusterroles': pathSegmentProblems,
+  'rbac.authorization.k8s.io/clusterrolebindings': pathSegmentProblems,
 };
 
 /** All problems of an object's metadata, as causes of one 422. */
 export function validateMetadata(object: KubeObject, storeName: string): StatusCause[] {
   const { metadata } = object;
   return [
-    ...validateName(metadata.name, storeName),
+    ...validateName(metadata, nameRules[storeName] ?? subdomainProblems),
+    ...validateGeneration(metadata),
     ...validateLabels(metadata),
     ...validateAnnotations(metadata),
-    ...validateFinalizers(metadata),
     ...validateOwners(metadata),
+    ...validateFinalizers(metadata),
+    ...(hasStandardFinalizers(object) ? validateStandardFinalizers(metadata) : []),
   ];
 }
 
-const invalid = (field: string, value: unknown, message: string): StatusCause => ({
+const invalid = (field: string, value: unknown, problem: string): StatusCause => ({
   reason: 'FieldValueInvalid',
-  message: `Invalid value: ${JSON.stringify(value) ?? 'undefined'}: ${message}`,
+  message: `Invalid value: ${JSON.stringify(value) ?? 'undefined'}: ${problem}`,
   field,
 });
 
-function validateName(name: unknown, storeName: string): StatusCause[] {
-  const field = 'metadata.name';
+function validateName({ name, generateName }: ObjectMeta, rule: NameRule): StatusCause[] {
+  const causes: StatusCause[] = [];
+  if (typeof generateName === 'string' && generateName !== '')
+    // What follows is random letters and digits: a dash at the end is none at the end of the name.
+    for (const problem of rule(generateName.replace(/(?!^).?-$/, 'a')))
+      causes.push(invalid('metadata.generateName', generateName, problem));
   if (typeof name !== 'string' || name === '')
-    return [
-      {
-        reason: 'FieldValueRequired',
-        message: 'Required value: name or generateName is required',
-        field,
-      },
-    ];
-  const rule = nameRules[storeName] ?? 'subdomain';
-  const lengthMax = rule === 'label' || rule === 'serviceName' ? LABEL_LENGTH_MAX : NAME_LENGTH_MAX;
-  if (name.length > lengthMax)
-    return [invalid(field, name, `must be no more than ${lengthMax} characters`)];
-  return matchesRule(name, rule) ? [] : [invalid(field, name, ruleTexts[rule])];
+    causes.push({
+      reason: 'FieldValueRequired',
+      message: 'Required value: name or generateName is required',
+      field: 'metadata.name',
+    });
+  else for (const problem of rule(name)) causes.push(invalid('metadata.name', name, problem));
+  return causes;
 }
 
-function matchesRule(name: string, rule: NameRule): boolean {
-  if (rule === 'label') return labelPattern.test(name);
-  if (rule === 'serviceName') return serviceNamePattern.test(name);
-  if (rule === 'subdomain') return subdomainPattern.test(name);
-  // oxlint-disable-next-line no-control-regex -- control characters are what is refused
-  return name !== '.' && name !== '..' && !/[/%\u0000-\u001f]/.test(name);
+function validateGeneration({ generation }: ObjectMeta): StatusCause[] {
+  return generation !== undefined && generation < 0
+    ? [invalid('metadata.generation', generation, 'must be greater than or equal to 0')]
+    : [];
 }
 
 function validateLabels({ labels }: ObjectMeta): StatusCause[] {
@@ -84,18 +95,10 @@ function validateLabels({ labels }: ObjectMeta): StatusCause[] {
   const field = 'metadata.labels';
   if (!isJsonObject(labels)) return [invalid(field, labels, 'must be a map of strings')];
   return Object.entries(labels).flatMap(([key, value]) => [
-    ...validateQualifiedName(key, field),
-    ...(typeof value === 'string' &&
-    value.length <= LABEL_LENGTH_MAX &&
-    labelValuePattern.test(value)
-      ? []
-      : [
-          invalid(
-            field,
-            value,
-            `a label's value must be empty or at most ${LABEL_LENGTH_MAX} letters, digits, '-', '_' and '.', starting and ending with a letter or digit`,
-          ),
-        ]),
+    ...labelKeyProblems(key).map((problem) => invalid(field, key, problem)),
+    ...(typeof value === 'string' ? labelValueProblems(value) : ['must be a string']).map(
+      (problem) => invalid(field, value, problem),
+    ),
   ]);
 }
 
@@ -108,7 +111,7 @@ function validateAnnotations({ annotations }: ObjectMeta): StatusCause[] {
     bytes += key.length + (typeof value === 'string' ? value.length : 0);
     return [
       // As upstream: an annotation's key is judged without regard to case.
-      ...validateQualifiedName(key.toLowerCase(), field),
+      ...labelKeyProblems(key.toLowerCase()).map((problem) => invalid(field, key, problem)),
       ...(typeof value === 'string' ? [] : [invalid(field, value, 'must be a string')]),
     ];
   });
@@ -125,10 +128,36 @@ function validateFinalizers({ finalizers }: ObjectMeta): StatusCause[] {
   if (finalizers === undefined) return [];
   const field = 'metadata.finalizers';
   if (!Array.isArray(finalizers)) return [invalid(field, finalizers, 'must be a list of strings')];
-  return finalizers.flatMap((finalizer) =>
+  const causes = finalizers.flatMap((finalizer) =>
     typeof finalizer === 'string'
-      ? validateQualifiedName(finalizer, field)
+      ? qualifiedNameProblems(finalizer).map((problem) => invalid(field, finalizer, problem))
       : [invalid(field, finalizer, 'must be a string')],
+  );
+  if (FINALIZERS_THAT_EXCLUDE_EACH_OTHER.every((name) => finalizers.includes(name)))
+    causes.push(
+      invalid(
+        field,
+        finalizers,
+        `finalizer ${FINALIZERS_THAT_EXCLUDE_EACH_OTHER.join(' and ')} cannot be both set`,
+      ),
+    );
+  return causes;
+}
+
+const hasStandardFinalizers = ({ apiVersion }: KubeObject): boolean =>
+  groupsOfStandardFinalizers.has(apiVersion.split('/')[0] ?? '');
+
+function validateStandardFinalizers({ finalizers = [] }: ObjectMeta): StatusCause[] {
+  return finalizers.flatMap((name, index) =>
+    typeof name !== 'string' || name.includes('/') || standardFinalizers.has(name)
+      ? []
+      : [
+          invalid(
+            `metadata.finalizers[${index}]`,
+            name,
+            'name is neither a standard finalizer name nor is it fully qualified',
+          ),
+        ],
   );
 }
 
@@ -136,38 +165,36 @@ function validateOwners({ ownerReferences }: ObjectMeta): StatusCause[] {
   if (ownerReferences === undefined) return [];
   const field = 'metadata.ownerReferences';
   if (!Array.isArray(ownerReferences)) return [invalid(field, ownerReferences, 'must be a list')];
-  const causes = ownerReferences.flatMap((reference, index) =>
-    (['apiVersion', 'kind', 'name', 'uid'] as const)
-      .filter((key) => typeof reference?.[key] !== 'string' || reference[key] === '')
-      .map((key) => ({
-        reason: 'FieldValueRequired',
-        message: 'Required value: must not be empty',
-        field: `${field}[${index}].${key}`,
-      })),
-  );
-  if (ownerReferences.filter((reference) => reference?.controller === true).length > 1)
-    causes.push({
-      reason: 'FieldValueInvalid',
-      message: 'Invalid value: only one reference can have controller set to true',
-      field,
-    });
+  const causes = ownerReferences.flatMap((reference) => validateOwner(reference, field));
+  let controller: string | undefined;
+  for (const reference of ownerReferences) {
+    if (reference?.controller !== true) continue;
+    if (controller !== undefined)
+      causes.push(
+        invalid(
+          field,
+          ownerReferences,
+          `Only one reference can have Controller set to true. Found "true" in references for ${controller} and ${reference.kind}/${reference.name}`,
+        ),
+      );
+    controller ??= `${reference.kind}/${reference.name}`;
+  }
   return causes;
 }
 
-/** `name` or `prefix.example.com/name`. */
-function validateQualifiedName(key: string, field: string): StatusCause[] {
-  const slash = key.indexOf('/');
-  const prefix = slash < 0 ? undefined : key.slice(0, slash);
-  const name = key.slice(slash + 1);
-  if (name.length > LABEL_LENGTH_MAX || !qualifiedNamePattern.test(name))
-    return [
+function validateOwner(reference: OwnerReference, field: string): StatusCause[] {
+  const { apiVersion, kind } = reference;
+  const causes = (['apiVersion', 'kind', 'name', 'uid'] as const)
+    .filter((key) => typeof reference[key] !== 'string' || reference[key] === '')
+    .map((key) =>
       invalid(
-        field,
-        key,
-        `a name must be 1 to ${LABEL_LENGTH_MAX} letters, digits, '-', '_' and '.', starting and ending with a letter or digit`,
+        `${field}.${key}`,
+        reference[key] ?? '',
+        key === 'apiVersion' ? 'version must not be empty' : 'must not be empty',
       ),
-    ];
-  if (prefix !== undefined && (prefix.length > NAME_LENGTH_MAX || !subdomainPattern.test(prefix)))
-    return [invalid(field, key, `the prefix ${ruleTexts.subdomain}`)];
-  return [];
+    );
+  // Events come and go by themselves: what they owned would go with them.
+  if (apiVersion === 'v1' && kind === 'Event')
+    causes.push(invalid(field, reference, '/v1, Kind=Event is disallowed from being an owner'));
+  return causes;
 }

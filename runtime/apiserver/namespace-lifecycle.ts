@@ -2,12 +2,16 @@
  * Namespaces: the ones that exist from the start, and the end of one, which takes everything in it
  * along. Source: k8s.io/kubernetes pkg/controller/namespace (behaviour).
  */
+import type { KubeObject } from '../apis/meta/object.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import { apiServerItself } from './auth/user-info.ts';
 import { KeyWorker } from './key-worker.ts';
-import type { KindRegistry } from './kind-registry.ts';
-import { backgroundDeletion, type ObjectDeleter } from './object-deleter.ts';
+import type { JsonObject } from './json-value.ts';
+import type { KindRegistry, Resource } from './kind-registry.ts';
+import { withContentConditions, type NamespaceContent } from './namespace-conditions.ts';
+import { backgroundDeletion, namespaceFinalizer, type ObjectDeleter } from './object-deleter.ts';
+import { contentFinalizers, formatTime, isDeletable } from './object-rules.ts';
 import { namespacesStore, type ObjectWriter, type WriteContext } from './object-writer.ts';
 import type { Store, StoreChange } from './store/store.ts';
 
@@ -71,21 +75,44 @@ export class NamespaceLifecycle {
     const namespace = store.get(namespacesStore, '', name);
     if (!namespace?.metadata.deletionTimestamp) return undefined;
     const durable: Promise<void>[] = [];
-    let left = 0;
+    const content = new Map<Resource, readonly KubeObject[]>();
     for (const resource of registry.storedResources) {
       if (!resource.definition.namespaced) continue;
       for (const object of store.list(resource.storeName, name)) {
-        left++;
         if (object.metadata.deletionTimestamp) continue;
         const ref = { namespace: name, name: object.metadata.name };
         const deleted = deleter.delete(resource, ref, backgroundDeletion);
         if (deleted instanceof Promise) durable.push(deleted.then((result) => result.durable));
         else if (deleted.durable) durable.push(deleted.durable);
       }
+      const left = store.list(resource.storeName, name);
+      if (left.length > 0) content.set(resource, left);
     }
-    if (left > 0) return durable.length === 0 ? undefined : Promise.all(durable).then(() => {});
-    if ((namespace.metadata.finalizers ?? []).length > 0) return undefined;
-    return store.delete(namespacesStore, { namespace: '', name }, 'sync')?.durable;
+    const written = content.size === 0 ? this.release(namespace) : this.report(namespace, content);
+    if (written) durable.push(written);
+    return durable.length === 0 ? undefined : Promise.all(durable).then(() => {});
+  }
+
+  /** Says what keeps the namespace. */
+  private report(namespace: KubeObject, content: NamespaceContent): Promise<void> | undefined {
+    const { store, clock } = this.options;
+    const next = withContentConditions(namespace, content, formatTime(clock.now()));
+    return next === namespace ? undefined : store.put(namespacesStore, next, 'sync').durable;
+  }
+
+  /** Takes the finalizer for content off; unless somebody else's holds it, the namespace goes. */
+  private release(namespace: KubeObject): Promise<void> | undefined {
+    const { store } = this.options;
+    const finalizers = contentFinalizers(namespace);
+    const rest = finalizers.filter((name) => name !== namespaceFinalizer);
+    const next: KubeObject & JsonObject = { ...namespace, metadata: { ...namespace.metadata } };
+    next['spec'] = rest.length === 0 ? {} : { finalizers: rest };
+    if (isDeletable(next)) {
+      const { name } = namespace.metadata;
+      return store.delete(namespacesStore, { namespace: '', name }, 'sync')?.durable;
+    }
+    if (rest.length === finalizers.length) return undefined;
+    return store.put(namespacesStore, next, 'sync').durable;
   }
 }
 

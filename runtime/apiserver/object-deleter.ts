@@ -7,30 +7,40 @@ import type { KubeObject, ObjectMeta } from '../apis/meta/object.ts';
 import type { Clock } from '../std/clock.ts';
 import { AdmissionChain } from './admission/admission-chain.ts';
 import { apiServerItself, type UserInfo } from './auth/user-info.ts';
-import { getPath, isJsonObject, type JsonObject } from './json-value.ts';
+import type { DeleteOptions } from './delete-options.ts';
+import { getPath, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
 import { durabilityOf, formatTime, isDeletable } from './object-rules.ts';
 import { namespacesStore, type ObjectRef, type WriteResult } from './object-writer.ts';
-import { deletedStatus, StatusError, type Status } from './status-error.ts';
+import { deletedStatus, StatusError, type SuccessStatus } from './status-error.ts';
 import type { Store } from './store/store.ts';
 
 /** Finalizers that the garbage collector takes off when their work is done. */
 export const foregroundFinalizer = 'foregroundDeletion';
 export const orphanFinalizer = 'orphan';
 
+/** The finalizer in a namespace's spec that stands for its content. */
+export const namespaceFinalizer = 'kubernetes';
+/** Namespaces that the cluster itself lives in. */
+const lastingNamespaces: readonly string[] = ['default', 'kube-system', 'kube-public'];
+
+const kindsThatAreReturned = new Set([
+  '/services',
+  '/serviceaccounts',
+  '/namespaces',
+  '/persistentvolumes',
+  '/persistentvolumeclaims',
+  '/podtemplates',
+  '/resourcequotas',
+  'storage.k8s.io/storageclasses',
+  'storage.k8s.io/csidrivers',
+  'storage.k8s.io/csinodes',
+  'storage.k8s.io/volumeattachments',
+]);
+
 const POD_GRACE_SECONDS_DEFAULT = 30;
 const podsStore = '/pods';
-
-export interface DeleteOptions {
-  readonly propagationPolicy: 'Background' | 'Foreground' | 'Orphan';
-  readonly gracePeriodSeconds: number | undefined;
-  readonly preconditions: {
-    readonly uid: string | undefined;
-    readonly resourceVersion: string | undefined;
-  };
-  readonly dryRun: boolean;
-}
 
 /** Who deletes, and what the answer has to wait for. */
 export interface DeleteContext {
@@ -60,7 +70,9 @@ export const backgroundDeletion: DeleteOptions = {
 };
 
 /** `object` is the marked object while something holds it, and a `Status` once it is gone. */
-export type DeleteResult = Omit<WriteResult, 'object'> & { readonly object: KubeObject | Status };
+export type DeleteResult = Omit<WriteResult, 'object'> & {
+  readonly object: KubeObject | SuccessStatus;
+};
 
 export class ObjectDeleter {
   private readonly store: Store;
@@ -83,6 +95,8 @@ export class ObjectDeleter {
   ): MaybePromise<DeleteResult> {
     const old = this.store.get(resource.storeName, ref.namespace, ref.name);
     if (!old) throw StatusError.notFound(resource, ref.name);
+    if (resource.storeName === namespacesStore && lastingNamespaces.includes(ref.name))
+      throw StatusError.forbidden(resource, ref.name, 'this namespace may not be deleted');
     assertPreconditions(resource, old, options);
     const request = {
       operation: 'DELETE',
@@ -116,11 +130,15 @@ export class ObjectDeleter {
     const ref = { namespace, name };
     const marked = this.mark(resource, old, options);
     const durability = durabilityOf(resource, mustBeDurable);
-    if (resource.storeName !== namespacesStore && isDeletable(marked)) {
-      const status = deletedStatus(resource, ref.name, old.metadata.uid ?? '');
-      if (options.dryRun) return { code: 200, object: status, durable: undefined };
-      const gone = this.store.delete(resource.storeName, ref, durability);
-      return { code: 200, object: status, durable: gone?.durable };
+    if (isDeletable(marked)) {
+      const gone = options.dryRun
+        ? undefined
+        : this.store.delete(resource.storeName, ref, durability);
+      return {
+        code: 200,
+        object: answerOf(resource, marked, gone?.object ?? old),
+        durable: gone?.durable,
+      };
     }
     if (options.dryRun || marked === old) return { code: 200, object: old, durable: undefined };
     const { object, durable } = this.store.put(resource.storeName, marked, durability);
@@ -130,11 +148,11 @@ export class ObjectDeleter {
   /** The object as it is while it waits for its end; `old` itself when nothing changes. */
   private mark(resource: Resource, old: KubeObject, options: DeleteOptions): KubeObject {
     const graceSeconds = graceSecondsOf(resource, old, options);
-    const finalizers = withPropagation(old.metadata.finalizers ?? [], options.propagationPolicy);
+    const policy = options.propagationPolicy ?? resource.definition.propagationDefault;
+    const finalizers = withPropagation(old.metadata.finalizers ?? [], policy);
     const isMarked = old.metadata.deletionTimestamp !== undefined;
     const hasSameGrace = isMarked && graceSeconds >= (old.metadata.deletionGracePeriodSeconds ?? 0);
     const hasSameFinalizers = finalizers.length === (old.metadata.finalizers ?? []).length;
-    if (hasSameGrace && hasSameFinalizers && !isDeletable(old)) return old;
     const metadata: ObjectMeta = { ...old.metadata };
     const { deletionFinalizer } = resource.definition;
     if (!isMarked && deletionFinalizer !== undefined && !finalizers.includes(deletionFinalizer))
@@ -143,13 +161,19 @@ export class ObjectDeleter {
     else delete metadata.finalizers;
     if (!hasSameGrace) {
       metadata.deletionTimestamp = formatTime(this.clock.now() + graceSeconds * 1_000);
-      metadata.deletionGracePeriodSeconds = graceSeconds;
+      // A namespace has a procedure of its own in place of a grace period.
+      if (resource.storeName !== namespacesStore)
+        metadata.deletionGracePeriodSeconds = graceSeconds;
     }
     if (!isMarked && metadata.generation !== undefined) metadata.generation++;
     const marked: KubeObject & JsonObject = { ...old, metadata };
-    if (resource.storeName === namespacesStore)
+    if (resource.storeName === namespacesStore) {
       marked['status'] = { ...(marked['status'] as object | undefined), phase: 'Terminating' };
-    return marked;
+      // One that was stored before namespaces had it: its content must go first all the same.
+      marked['spec'] ??= { finalizers: [namespaceFinalizer] };
+    }
+    // It goes without waiting, and its answer tells how.
+    return hasSameGrace && hasSameFinalizers && !isDeletable(marked) ? old : marked;
   }
 }
 
@@ -172,12 +196,24 @@ function withPropagation(
   finalizers: readonly string[],
   policy: DeleteOptions['propagationPolicy'],
 ): string[] {
+  if (policy === undefined) return [...finalizers];
   const others = finalizers.filter(
     (name) => name !== foregroundFinalizer && name !== orphanFinalizer,
   );
   if (policy === 'Foreground') return [...others, foregroundFinalizer];
   if (policy === 'Orphan') return [...others, orphanFinalizer];
-  return [...finalizers];
+  return others;
+}
+
+/** Some kinds answer a delete with what is gone, a Pod with how it went; most with a Status. */
+function answerOf(
+  resource: Resource,
+  marked: KubeObject,
+  gone: KubeObject,
+): KubeObject | SuccessStatus {
+  if (resource.storeName === podsStore) return marked;
+  if (kindsThatAreReturned.has(resource.storeName)) return gone;
+  return deletedStatus(resource, marked.metadata.name, marked.metadata.uid ?? '');
 }
 
 function assertPreconditions(resource: Resource, old: KubeObject, options: DeleteOptions): void {
@@ -191,53 +227,4 @@ function assertPreconditions(resource: Resource, old: KubeObject, options: Delet
         : undefined;
   if (mismatch !== undefined)
     throw StatusError.conflict(resource, metadata.name, `Precondition failed: ${mismatch}`);
-}
-
-/** Reads the body (`DeleteOptions`) and the query of a DELETE. @throws {StatusError} 400 */
-export function parseDeleteOptions(
-  body: unknown,
-  query: Readonly<Record<string, string>>,
-): DeleteOptions {
-  if (body !== undefined && body !== null && !isJsonObject(body))
-    throw StatusError.badRequest('the body of a delete must be DeleteOptions');
-  const given: JsonObject = isJsonObject(body) ? body : {};
-  const preconditions = isJsonObject(given['preconditions']) ? given['preconditions'] : {};
-  const policy = given['propagationPolicy'] ?? query['propagationPolicy'];
-  const orphans = given['orphanDependents'] ?? query['orphanDependents'];
-  const grace = given['gracePeriodSeconds'] ?? query['gracePeriodSeconds'];
-  const graceSeconds = grace === undefined || grace === null ? undefined : Number(grace);
-  if (graceSeconds !== undefined && !Number.isInteger(graceSeconds))
-    throw StatusError.badRequest('gracePeriodSeconds must be an integer');
-  const { uid, resourceVersion } = preconditions;
-  return {
-    propagationPolicy: parsePolicy(policy, orphans),
-    gracePeriodSeconds: graceSeconds,
-    preconditions: {
-      uid: typeof uid === 'string' ? uid : undefined,
-      resourceVersion: typeof resourceVersion === 'string' ? resourceVersion : undefined,
-    },
-    dryRun: isDryRun(given['dryRun']) || isDryRun(query['dryRun']),
-  };
-}
-
-function parsePolicy(policy: unknown, orphans: unknown): DeleteOptions['propagationPolicy'] {
-  if (policy === undefined || policy === null || policy === '')
-    return orphans === true || orphans === 'true' ? 'Orphan' : 'Background';
-  if (policy === 'Background' || policy === 'Foreground' || policy === 'Orphan') return policy;
-  throw new StatusError({
-    code: 422,
-    reason: 'Invalid',
-    message: `DeleteOptions.meta.k8s.io "" is invalid: propagationPolicy: Unsupported value: ${JSON.stringify(policy)}: supported values: "Background", "Foreground", "Orphan"`,
-  });
-}
-
-/** @throws {StatusError} 400 for any value but `All`. */
-export function isDryRun(value: unknown): boolean {
-  if (value === undefined || value === null || value === '') return false;
-  const values: readonly unknown[] = Array.isArray(value) ? value : [value];
-  if (values.length === 0) return false;
-  if (values.every((item) => item === 'All')) return true;
-  throw StatusError.badRequest(
-    `dryRun: unsupported value ${JSON.stringify(value)}; only All is supported`,
-  );
 }

@@ -3,8 +3,8 @@
  * every kind, as pure functions over the stored and the incoming object.
  * Source: k8s.io/apiserver pkg/registry/rest (behaviour).
  */
-import type { KubeObject, ObjectMeta } from '../apis/meta/object.ts';
-import { jsonEqual, type JsonObject } from './json-value.ts';
+import type { KubeObject, ObjectMeta, OwnerReference } from '../apis/meta/object.ts';
+import { getPath, jsonEqual, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { StatusError, type StatusCause } from './status-error.ts';
 import type { Durability } from './store/store.ts';
@@ -14,11 +14,18 @@ export const formatTime = (ms: number): string => `${new Date(ms).toISOString().
 export const durabilityOf = (resource: Resource, mustBeDurable: boolean): Durability =>
   mustBeDurable ? 'sync' : (resource.definition.durability ?? 'sync');
 
-/** Marked for deletion, and nothing holds it any longer: no finalizer, no grace period. */
-export const isDeletable = ({ metadata }: KubeObject): boolean =>
-  metadata.deletionTimestamp !== undefined &&
-  (metadata.finalizers ?? []).length === 0 &&
-  (metadata.deletionGracePeriodSeconds ?? 0) === 0;
+/** Marked for deletion, and nothing holds it any longer: no finalizer, no grace period, no content. */
+export const isDeletable = (object: KubeObject): boolean =>
+  object.metadata.deletionTimestamp !== undefined &&
+  (object.metadata.finalizers ?? []).length === 0 &&
+  (object.metadata.deletionGracePeriodSeconds ?? 0) === 0 &&
+  (object.kind !== 'Namespace' || contentFinalizers(object).length === 0);
+
+/** What holds a namespace beside its metadata. */
+export const contentFinalizers = (namespace: KubeObject): readonly unknown[] => {
+  const finalizers = getPath(namespace, 'spec.finalizers');
+  return Array.isArray(finalizers) ? finalizers : [];
+};
 
 /** Of an applied object, the part that this path may write. */
 export function ownPart(
@@ -37,6 +44,26 @@ export function ownPart(
     metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
     ...(status === undefined ? {} : { status }),
   };
+}
+
+/**
+ * The same owner named twice is one owner, and a mistake that the client should hear of.
+ * @returns the metadata, or a copy without the repetitions.
+ */
+export function withDistinctOwners(metadata: ObjectMeta, warnings: string[]): ObjectMeta {
+  const { ownerReferences } = metadata;
+  // Most objects have one owner or none.
+  if (!Array.isArray(ownerReferences) || ownerReferences.length < 2) return metadata;
+  const distinct: OwnerReference[] = [];
+  const repeated: string[] = [];
+  for (const reference of ownerReferences)
+    if (distinct.some((other) => jsonEqual(other, reference))) repeated.push(reference.uid);
+    else distinct.push(reference);
+  if (repeated.length === 0) return metadata;
+  warnings.push(
+    `.metadata.ownerReferences contains duplicate entries; API server dedups owner references in 1.20+, and may reject such requests as early as 1.24; please fix your requests; duplicate UID(s) observed: ${repeated.join(', ')}`,
+  );
+  return { ...metadata, ownerReferences: distinct };
 }
 
 /** Go clients send unset fields of metadata as null, e.g. `creationTimestamp: null`. */

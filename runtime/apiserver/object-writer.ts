@@ -30,6 +30,7 @@ import {
   isSpecEqual,
   keepServerFields,
   ownPart,
+  withDistinctOwners,
 } from './object-rules.ts';
 import { assertValid, withDefaults } from './object-validation.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
@@ -142,12 +143,18 @@ export class ObjectWriter {
     context: Operation,
   ): MaybePromise<WriteResult> {
     const object = this.decode(resource, readBody(resource, ref.namespace, body), context, 'body');
-    object.metadata.name ??= ref.name;
+    // Our own typed code names the object once, in the path.
+    if (context.fieldValidation === undefined) object.metadata.name ??= ref.name;
+    if (!object.metadata.name)
+      throw StatusError.badRequest(
+        `the name of the object (${ref.name} based on URL) was undeterminable: name must be provided`,
+      );
     if (object.metadata.name !== ref.name)
       throw StatusError.badRequest(
         `the name of the object (${object.metadata.name}) does not match the name on the URL (${ref.name})`,
       );
     return this.rewrite(resource, ref, context, (old) => {
+      if (!old && isCreatedByUpdate(resource, object, context)) return { object };
       if (!old) throw StatusError.notFound(resource, ref.name);
       if (!object.metadata.resourceVersion && !isBuiltinGroup(resource.group))
         throw StatusError.invalid(resource, ref.name, [
@@ -280,11 +287,11 @@ export class ObjectWriter {
     context: WriteContext,
   ): MaybePromise<WriteResult> {
     const { metadata } = object;
-    if (metadata.resourceVersion)
-      throw StatusError.badRequest('resourceVersion should not be set on objects to be created');
+    if (metadata.resourceVersion && metadata.resourceVersion !== '0')
+      throw StatusError.versionOnCreate();
     this.assertNamespaceAccepts(resource, namespace, metadata.name || metadata.generateName || '');
     const judged = this.judged(context, undefined);
-    const defaulted = withDefaults(resource, this.prepareInsert(resource, object), judged);
+    const defaulted = withDefaults(resource, this.prepareInsert(resource, object, context), judged);
     if (appliedFields) defaulted.metadata.managedFields = appliedFields;
     else this.track(resource, undefined, defaulted, { ...context, subresource: undefined });
     const request = this.admissionRequest('CREATE', resource, namespace, defaulted, context);
@@ -340,10 +347,14 @@ export class ObjectWriter {
   }
 
   /** Metadata as the server sets it; no status where status has a path of its own. */
-  private prepareInsert(resource: Resource, object: KubeObject): KubeObject {
+  private prepareInsert(
+    resource: Resource,
+    object: KubeObject,
+    { warnings }: WriteContext,
+  ): KubeObject {
     const { definition } = resource;
     const metadata: ObjectMeta = {
-      ...object.metadata,
+      ...withDistinctOwners(object.metadata, warnings),
       uid: this.newUid(),
       creationTimestamp: this.now(),
     };
@@ -351,10 +362,12 @@ export class ObjectWriter {
     delete metadata.deletionTimestamp;
     delete metadata.deletionGracePeriodSeconds;
     delete metadata.managedFields;
-    delete metadata.generation;
+    // Where the server counts no generations, it is the client's to keep.
     if (definition.hasGeneration !== false) metadata.generation = 1;
     const bare: KubeObject & JsonObject = { ...object, metadata };
-    if (definition.hasStatus) delete bare['status'];
+    // As upstream's types, which have no way to say that there is no status.
+    if (definition.hasStatus)
+      replaceKey(bare, 'status', isBuiltinGroup(resource.group) ? {} : undefined);
     return bare;
   }
 
@@ -403,7 +416,7 @@ export class ObjectWriter {
     resource: Resource,
     old: KubeObject,
     { object, appliedFields }: Candidate,
-    { subresource }: Operation,
+    { subresource, warnings }: Operation,
     judged: AdmissionContext,
   ): KubeObject {
     let next: KubeObject & JsonObject;
@@ -411,11 +424,14 @@ export class ObjectWriter {
       next = { ...(old as KubeObject & JsonObject), metadata: { ...old.metadata } };
       replaceKey(next, 'status', (object as KubeObject & JsonObject)['status']);
     } else {
-      const metadata: ObjectMeta = { ...object.metadata };
+      const metadata: ObjectMeta = { ...withDistinctOwners(object.metadata, warnings) };
       keepServerFields(metadata, old.metadata);
       next = { ...object, metadata };
       if (resource.definition.hasStatus)
         replaceKey(next, 'status', (old as KubeObject & JsonObject)['status']);
+      // Only `finalize` writes what holds a namespace.
+      if (resource.storeName === namespacesStore && subresource === undefined)
+        replaceKey(next, 'spec', (old as KubeObject & JsonObject)['spec']);
       if (!isLeaving(old, next)) next = owned(withDefaults(resource, next, judged));
     }
     if (appliedFields) next.metadata.managedFields = appliedFields;
@@ -520,6 +536,31 @@ const owned = (object: KubeObject): KubeObject & JsonObject => ({
   ...object,
   metadata: { ...object.metadata },
 });
+
+/** Kinds whose writers may not know whether the object is there yet. */
+const kindsCreatedByUpdate = new Set([
+  '/endpoints',
+  '/events',
+  '/limitranges',
+  '/services',
+  'coordination.k8s.io/leases',
+  'coordination.k8s.io/leasecandidates',
+  'node.k8s.io/runtimeclasses',
+  'rbac.authorization.k8s.io/clusterrolebindings',
+  'rbac.authorization.k8s.io/clusterroles',
+  'rbac.authorization.k8s.io/rolebindings',
+  'rbac.authorization.k8s.io/roles',
+]);
+
+const isCreatedByUpdate = (
+  { storeName }: Resource,
+  { metadata }: KubeObject,
+  { subresource }: Operation,
+): boolean =>
+  subresource === undefined &&
+  kindsCreatedByUpdate.has(storeName) &&
+  !metadata.uid &&
+  (!metadata.resourceVersion || metadata.resourceVersion === '0');
 
 function replaceKey(object: JsonObject, key: string, value: unknown): void {
   if (value === undefined) delete object[key];

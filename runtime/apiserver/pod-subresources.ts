@@ -8,9 +8,10 @@ import { matchesSelector } from '../apis/meta/label-selector.ts';
 import { type PodDisruptionBudget, podDisruptionBudgetKind } from '../apis/policy/types.ts';
 import type { ApiResponse, SubresourceHandler } from './api-handler.ts';
 import { requireBody, writeContext } from './api-request.ts';
+import { parseDeleteOptions } from './delete-options.ts';
 import { isJsonObject, type JsonObject } from './json-value.ts';
 import { andThen } from './maybe-promise.ts';
-import { type ObjectDeleter, parseDeleteOptions } from './object-deleter.ts';
+import type { ObjectDeleter } from './object-deleter.ts';
 import type { ObjectWriter } from './object-writer.ts';
 import { StatusError } from './status-error.ts';
 import type { Store } from './store/store.ts';
@@ -35,7 +36,7 @@ export function makePodSubresources(deps: {
 
   const evict: SubresourceHandler = (request, { resource, ref }) => {
     if (request.method !== 'POST') throw StatusError.methodNotAllowed();
-    const body = requireBody(request) as JsonObject;
+    const body = requireBody(request, { kind: 'Eviction' }) as JsonObject;
     if (body['kind'] !== undefined && body['kind'] !== 'Eviction')
       throw StatusError.badRequest('the body must be a policy/v1 Eviction');
     const pod = store.get(resource.storeName, ref.namespace, ref.name) as Pod | undefined;
@@ -55,7 +56,7 @@ export function makePodSubresources(deps: {
 
   const bind: SubresourceHandler = (request, { resource, ref }) => {
     if (request.method !== 'POST') throw StatusError.methodNotAllowed();
-    const { target } = requireBody(request) as JsonObject;
+    const { target } = requireBody(request, { kind: 'Binding' }) as JsonObject;
     const { kind = 'Node', name } = isJsonObject(target) ? target : {};
     if (kind !== 'Node' || typeof name !== 'string' || name === '')
       throw StatusError.invalid({ group: '', kind: 'Binding' }, ref.name, [

@@ -25,6 +25,7 @@ import { CustomDecoder } from './crd/custom-decoder.ts';
 import { CustomKinds } from './crd/custom-kinds.ts';
 import { definitionOfDefinitions } from './crd/definition-of-definitions.ts';
 import { startEventExpiry } from './event-expiry.ts';
+import { makeFinalizeHandler } from './finalize-subresource.ts';
 import { GarbageCollector } from './garbage-collector.ts';
 import { HttpListener } from './http-listener.ts';
 import { InFlight } from './http/in-flight.ts';
@@ -162,6 +163,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     subresources: new Map([
       ...access.subresources,
       ...makePodSubresources({ store, writer, deleter }),
+      ['namespaces/finalize', makeFinalizeHandler({ writer })],
     ]),
     questions: access.questions,
     documents: new Map([

@@ -29,6 +29,9 @@ export interface Status {
   readonly code: number;
 }
 
+/** Of a deed that leaves no object to answer with. It has no code: the answer's own is 200. */
+export type SuccessStatus = Omit<Status, 'code'>;
+
 /** Group and plural, which every message about an object starts with. */
 export interface GroupResource {
   readonly group: string;
@@ -45,7 +48,8 @@ export class StatusError extends Error {
 
   constructor(options: {
     code: number;
-    reason: string;
+    /** For programs; left out where upstream has none. */
+    reason?: string;
     message: string;
     details?: StatusDetails;
     metadata?: Status['metadata'];
@@ -59,7 +63,7 @@ export class StatusError extends Error {
       metadata,
       status: 'Failure',
       message,
-      reason,
+      ...(reason === undefined ? {} : { reason }),
       ...(details === undefined ? {} : { details }),
       code,
     };
@@ -67,6 +71,14 @@ export class StatusError extends Error {
 
   static badRequest(message: string): StatusError {
     return new StatusError({ code: 400, reason: 'BadRequest', message });
+  }
+
+  /** As upstream, whose store refuses this itself, without a reason for programs. */
+  static versionOnCreate(): StatusError {
+    return new StatusError({
+      code: 500,
+      message: 'resourceVersion should not be set on objects to be created',
+    });
   }
 
   static unauthorized(): StatusError {
@@ -169,6 +181,16 @@ export class StatusError extends Error {
     });
   }
 
+  /** Of a patch, whose types are told apart before anything else. */
+  static unsupportedPatchType(): StatusError {
+    return new StatusError({
+      code: 415,
+      reason: 'UnsupportedMediaType',
+      message: '415: Unsupported Media Type',
+      details: {},
+    });
+  }
+
   /** `kind` is the Kind, not the plural, as in upstream's messages: `Deployment.apps "x" is invalid: ...`. */
   static invalid(
     subject: { group: string; kind: string },
@@ -183,7 +205,7 @@ export class StatusError extends Error {
       reason: 'Invalid',
       message: `${qualified} "${name}" is invalid: ${text}`,
       details: {
-        name,
+        ...(name === '' ? {} : { name }),
         ...(subject.group === '' ? {} : { group: subject.group }),
         kind: subject.kind,
         causes,
@@ -234,14 +256,13 @@ export class StatusError extends Error {
 }
 
 /** The answer to a delete that left nothing behind. */
-export function deletedStatus(resource: GroupResource, name: string, uid: string): Status {
+export function deletedStatus(resource: GroupResource, name: string, uid: string): SuccessStatus {
   return {
     kind: 'Status',
     apiVersion: 'v1',
     metadata: {},
     status: 'Success',
     details: { ...namedDetails(resource, name), uid },
-    code: 200,
   };
 }
 

@@ -160,7 +160,10 @@ describe('watches', () => {
 
   it('of one name hear of that object alone', async () => {
     const api = await startApi();
-    const { events, stop } = api.watch(`${path}/one`, { resourceVersion: '0' });
+    const { events, stop } = api.watch(path, {
+      resourceVersion: '0',
+      fieldSelector: 'metadata.name=one',
+    });
     for (const name of ['one', 'other', 'onemore'])
       await api.request('POST', path, { metadata: { name } });
     assert.deepEqual(

@@ -98,10 +98,18 @@ const namespace: KindDefinition<Namespace> = {
   hasStatus: true,
   hasGeneration: false,
   columns: [{ name: 'Status', type: 'string', jsonPath: '.status.phase' }, ageColumn],
-  applyDefaults: (object) =>
+  applyDefaults: (object, { operation }) =>
     withStatus(
       {
         ...object,
+        // What stands for the namespace's content until that is gone; see namespace-lifecycle.ts.
+        ...(operation === 'CREATE'
+          ? {
+              spec: {
+                finalizers: [...new Set([...(object.spec?.finalizers ?? []), 'kubernetes'])],
+              },
+            }
+          : {}),
         metadata: {
           ...object.metadata,
           labels: {

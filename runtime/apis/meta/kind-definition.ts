@@ -44,6 +44,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends Resou
   readonly durability?: 'sync' | 'behind';
   /** A question: create is its only verb, the answer comes back, nothing is stored. @default false */
   readonly isVirtual?: boolean;
+  /** What becomes of dependents when a delete does not say. @default as if Background */
+  readonly propagationDefault?: 'Orphan';
   readonly columns?: readonly PrinterColumn[];
   /** The cells of `columns`, in their order, where JSONPaths cannot tell them. `nowMs` is wall time, for ages. */
   readonly cells?: (object: T, nowMs: number) => readonly unknown[];

@@ -105,7 +105,7 @@ interface ReviewBody {
 }
 
 function readBody(request: ApiRequest, resource: Resource): ReviewBody {
-  const body = requireBody(request) as JsonObject;
+  const body = requireBody(request, resource) as JsonObject;
   const { apiVersion = resource.apiVersion, kind = resource.kind } = body;
   if (apiVersion !== resource.apiVersion)
     throw StatusError.badRequest(

@@ -37,7 +37,7 @@ export function makeTokenRequestHandler(deps: {
   const { store, clock, tokens } = deps;
   return async (request, { resource, ref }) => {
     if (request.method !== 'POST') throw StatusError.methodNotAllowed();
-    const body = requireBody(request) as JsonObject;
+    const body = requireBody(request, { kind: 'TokenRequest' }) as JsonObject;
     const metadata = isJsonObject(body['metadata']) ? body['metadata'] : {};
     assertSame('name', metadata['name'], ref);
     assertSame('namespace', metadata['namespace'], ref);
