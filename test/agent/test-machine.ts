@@ -4,13 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
 import { type Agent, type AgentOptions, startAgent } from '../../runtime/agent/start-agent.ts';
-import { appsDefinitions } from '../../runtime/apis/apps/definitions.ts';
 import { deploymentKind, type Deployment } from '../../runtime/apis/apps/types.ts';
-import { batchDefinitions } from '../../runtime/apis/batch/definitions.ts';
-import { coreDefinitions } from '../../runtime/apis/core/definitions.ts';
 import { type Container, type Pod, podKind } from '../../runtime/apis/core/types.ts';
-import { discoveryDefinitions } from '../../runtime/apis/discovery/definitions.ts';
 import { startApiServer } from '../../runtime/apiserver/start-api-server.ts';
+import { allDefinitions } from '../../runtime/cli/all-definitions.ts';
 import { KubeClient } from '../../runtime/kube/client.ts';
 import type { ControllerContext } from '../../runtime/kube/context.ts';
 import { InformerFactory } from '../../runtime/kube/informer.ts';
@@ -42,12 +39,8 @@ export async function startTestMachine(
 ): Promise<TestMachine> {
   const api = await startApiServer({
     dataDir: join(home, 'data'),
-    definitions: [
-      ...coreDefinitions,
-      ...appsDefinitions,
-      ...batchDefinitions,
-      ...discoveryDefinitions,
-    ],
+    // All of them: a controller waits for the informers of every kind that it watches.
+    definitions: allDefinitions,
     clock: systemClock,
     logger,
   });
