@@ -23,7 +23,12 @@ import { parseDeleteOptions } from './delete-options.ts';
 import type { DeleteContext, ObjectDeleter } from './object-deleter.ts';
 import { checkWatchOptions } from './list-options.ts';
 import { ObjectLister } from './object-lister.ts';
-import type { ObjectRef, ObjectWriter, WriteResult } from './object-writer.ts';
+import {
+  namespacesStore,
+  type ObjectRef,
+  type ObjectWriter,
+  type WriteResult,
+} from './object-writer.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
 import { openPodLog, type PodLogReader } from './pod-log.ts';
@@ -105,6 +110,17 @@ export interface SubresourceTarget {
   readonly subresource: string;
 }
 
+const pageNotFound: ApiResponse = { type: 'text', code: 404, body: '404 page not found\n' };
+/** First segments of the paths that are served beside those of groups. */
+const knownRoots = new Set([
+  '',
+  'api',
+  'openapi',
+  'version',
+  '.well-known',
+  ...healthPaths.map((path) => path.slice(1)),
+]);
+
 interface Target {
   readonly resource: Resource;
   /** Undefined for all namespaces. */
@@ -124,6 +140,7 @@ export class ApiHandler {
 
   /** @throws {StatusError} every refusal; anything else that is thrown is a defect. */
   handle(request: ApiRequest): MaybePromise<ApiResponse> {
+    if (!request.isTrusted && this.isNobodysPath(request.path)) return pageNotFound;
     const target = this.findTarget(request.path);
     if (!target) return this.describe(request);
     const { deprecationWarning } = target.resource.definition;
@@ -150,6 +167,13 @@ export class ApiHandler {
       default:
         throw StatusError.unknownPath();
     }
+  }
+
+  /** Below no group that is served: there, upstream answers as a plain web server. */
+  private isNobodysPath(path: string): boolean {
+    const [, root = '', group = ''] = path.split('/');
+    if (root === 'apis') return group !== '' && !this.options.registry.groups.has(group);
+    return !knownRoots.has(root) && !this.options.documents?.has(path);
   }
 
   private findTarget(path: string): Target | undefined {
@@ -351,11 +375,13 @@ export class ApiHandler {
     { resource, namespace }: Target,
   ): MaybePromise<ApiResponse> {
     const { store, deleter } = this.options;
+    // Namespaces go one by one, on purpose.
+    if (resource.storeName === namespacesStore) throw StatusError.methodNotAllowed();
     if (resource.definition.namespaced && namespace === undefined)
       throw StatusError.methodNotAllowed();
     const options = parseDeleteOptions(request.body, request.query);
     const filter = parseFilter(request.query, resource, namespace);
-    const list = this.lister.list(resource, filter, {});
+    const list = this.lister.list(resource, filter, request.query);
     const waits: Promise<void>[] = [];
     const context = deleteContext(request);
     const deleteFrom = (index: number): MaybePromise<void> => {

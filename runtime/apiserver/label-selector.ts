@@ -1,7 +1,8 @@
 /**
  * Label selectors as query strings (`a=b,c!=d,e in (f,g),!h`) and as objects (`matchLabels`,
- * `matchExpressions`). Pure. Source: k8s.io/apimachinery pkg/labels (grammar and semantics).
+ * `matchExpressions`). Pure. Source: k8s.io/apimachinery pkg/labels (grammar, semantics, refusals).
  */
+import { labelKeyProblems, labelValueProblems } from '../apis/meta/name-rules.ts';
 import { isJsonObject } from './json-value.ts';
 import { StatusError } from './status-error.ts';
 
@@ -13,23 +14,11 @@ export interface LabelRequirement {
 
 export type LabelSelector = readonly LabelRequirement[];
 
-const KEY = String.raw`[A-Za-z0-9](?:[-A-Za-z0-9_./]*[A-Za-z0-9])?`;
-const VALUE = String.raw`(?:[A-Za-z0-9](?:[-A-Za-z0-9_.]*[A-Za-z0-9])?)?`;
-const setPattern = new RegExp(String.raw`^(${KEY})\s+(in|notin)\s*\(([^()]*)\)$`);
-const equalityPattern = new RegExp(String.raw`^(${KEY})\s*(==|=|!=|>|<)\s*(${VALUE})$`);
-const presencePattern = new RegExp(String.raw`^(!?)\s*(${KEY})$`);
-const valuePattern = new RegExp(`^${VALUE}$`);
+const integerPattern = /^-?\d+$/;
 
 /** @throws {StatusError} 400 when the text is not a selector. */
 export function parseLabelSelector(text: string): LabelSelector {
-  return splitRequirements(text).map((part) => {
-    const requirement = parseRequirement(part);
-    if (!requirement)
-      throw StatusError.badRequest(
-        `unable to parse requirement: ${JSON.stringify(part)} is not key, !key, key=value, key!=value, key in (a,b) or key notin (a,b)`,
-      );
-    return requirement;
-  });
+  return text === '' ? [] : new SelectorParser(text).parse();
 }
 
 export function matchesLabels(
@@ -44,8 +33,9 @@ export function matchesLabels(
     if (value === undefined) return false;
     if (operator === 'exists') return true;
     if (operator === 'in') return values.includes(value);
-    const difference = Number(value) - Number(values[0]);
-    return operator === 'gt' ? difference > 0 : difference < 0;
+    if (!integerPattern.test(value)) return false;
+    const difference = BigInt(value) - BigInt(values[0] ?? 0);
+    return operator === 'gt' ? difference > 0n : difference < 0n;
   });
 }
 
@@ -70,41 +60,141 @@ export function formatLabelSelector(selector: unknown): string {
   return parts.join(',');
 }
 
-/** Splits at commas outside parentheses. */
-function splitRequirements(text: string): string[] {
-  const parts: string[] = [];
-  let depth = 0;
-  let start = 0;
-  for (let i = 0; i < text.length; i++) {
-    if (text[i] === '(') depth++;
-    else if (text[i] === ')') depth--;
-    else if (text[i] === ',' && depth === 0) {
-      parts.push(text.slice(start, i).trim());
-      start = i + 1;
+const symbols = ['!=', '==', '!', '=', '>', '<', '(', ')', ','];
+const operators: Readonly<Record<string, LabelRequirement['operator']>> = {
+  in: 'in',
+  notin: 'notin',
+  '=': 'in',
+  '==': 'in',
+  '!=': 'notin',
+  '>': 'gt',
+  '<': 'lt',
+};
+/** What stands for the end of the text: no token is empty. */
+const END = '';
+
+/** Token by token; where upstream looks at most one token ahead, so does this. */
+class SelectorParser {
+  private readonly tokens: readonly string[];
+  private position = 0;
+
+  constructor(text: string) {
+    this.tokens = tokenize(text);
+  }
+
+  parse(): LabelRequirement[] {
+    const requirements: LabelRequirement[] = [];
+    if (this.next() === END) return requirements;
+    if (!this.isIdentifier() && this.next() !== '!')
+      throw refuse(`found '${this.next()}', expected: !, identifier, or 'end of string'`);
+    for (;;) {
+      requirements.push(this.parseRequirement());
+      const separator = this.take();
+      if (separator === END) return requirements;
+      if (separator !== ',') throw refuse(`found '${separator}', expected: ',' or 'end of string'`);
+      if (!this.isIdentifier() && this.next() !== '!')
+        throw refuse(`found '${this.next()}', expected: identifier after ','`);
     }
   }
-  parts.push(text.slice(start).trim());
-  return parts.length === 1 && parts[0] === '' ? [] : parts;
+
+  private parseRequirement(): LabelRequirement {
+    const isAbsent = this.next() === '!';
+    if (isAbsent) this.take();
+    if (!this.isIdentifier()) throw misread(`found '${this.next()}', expected: identifier`);
+    const key = this.take();
+    const problems = labelKeyProblems(key).map(
+      (problem) => `<nil>: Invalid value: ${JSON.stringify(key)}: ${problem}`,
+    );
+    if (problems.length > 0) throw misread(join(problems));
+    if (isAbsent) return { key, operator: 'absent', values: [] };
+    if (this.next() === END || this.next() === ',') return { key, operator: 'exists', values: [] };
+    const sign = this.take();
+    const operator = Object.hasOwn(operators, sign) ? operators[sign] : undefined;
+    if (!operator) throw misread(`found '${sign}', expected: in, notin, =, ==, !=, gt, lt`);
+    const values = sign === 'in' || sign === 'notin' ? this.parseValues() : [this.parseValue()];
+    assertValues(key, operator, values);
+    return { key, operator, values };
+  }
+
+  private parseValue(): string {
+    if (this.next() === END || this.next() === ',') return '';
+    if (!this.isIdentifier()) throw misread(`found '${this.next()}', expected: identifier`);
+    return this.take();
+  }
+
+  /** `(a,b)`; what is left out between commas and parentheses is the empty value. */
+  private parseValues(): string[] {
+    const open = this.take();
+    if (open !== '(') throw misread(`found '${open}' expected: '('`);
+    const values = new Set<string>();
+    for (let last = ','; ;) {
+      const token = this.take();
+      if (token === ')') {
+        if (last === ',') values.add('');
+        return [...values].sort();
+      }
+      if (token === ',') {
+        if (last === ',') values.add('');
+      } else if (token === END || symbols.includes(token)) {
+        throw misread(
+          last === ','
+            ? `found '${token}', expected: ',', ')' or identifier`
+            : `found '${token}', expected: ',' or ')'`,
+        );
+      } else if (last !== ',') {
+        throw misread(`found '${token}', expected: ',' or ')'`);
+      } else values.add(token);
+      last = token;
+    }
+  }
+
+  private next(): string {
+    return this.tokens[this.position] ?? END;
+  }
+
+  private take(): string {
+    const token = this.next();
+    this.position++;
+    return token;
+  }
+
+  private isIdentifier(): boolean {
+    return this.next() !== END && !symbols.includes(this.next());
+  }
 }
 
-function parseRequirement(part: string): LabelRequirement | undefined {
-  const set = setPattern.exec(part);
-  if (set) {
-    const values = (set[3] ?? '').split(',').map((value) => value.trim());
-    if (!values.every((value) => valuePattern.test(value))) return undefined;
-    return { key: set[1] ?? '', operator: set[2] as 'in' | 'notin', values };
+function tokenize(text: string): string[] {
+  const tokens: string[] = [];
+  for (let at = 0; at < text.length;) {
+    const symbol = symbols.find((candidate) => text.startsWith(candidate, at));
+    const token = symbol ?? /^[^\s!=<>(),]+|^\s+/.exec(text.slice(at))?.[0] ?? '';
+    if (token.trim() !== '') tokens.push(token);
+    at += token.length;
   }
-  const equality = equalityPattern.exec(part);
-  if (equality) {
-    const [, key = '', sign = '', value = ''] = equality;
-    if (sign === '>' || sign === '<') {
-      if (value === '' || Number.isNaN(Number(value))) return undefined;
-      return { key, operator: sign === '>' ? 'gt' : 'lt', values: [value] };
-    }
-    return { key, operator: sign === '!=' ? 'notin' : 'in', values: [value] };
-  }
-  const presence = presencePattern.exec(part);
-  if (!presence) return undefined;
-  const operator = presence[1] === '!' ? 'absent' : 'exists';
-  return { key: presence[2] ?? '', operator, values: [] };
+  return tokens;
 }
+
+function assertValues(
+  key: string,
+  operator: LabelRequirement['operator'],
+  values: readonly string[],
+): void {
+  const isOrder = operator === 'gt' || operator === 'lt';
+  const problems = values.flatMap((value, index) => [
+    ...(isOrder && !integerPattern.test(value)
+      ? [
+          `values[${index}]: Invalid value: ${JSON.stringify(value)}: for 'Gt', 'Lt' operators, the value must be an integer`,
+        ]
+      : []),
+    ...labelValueProblems(value).map(
+      (problem) => `values[${index}][${key}]: Invalid value: ${JSON.stringify(value)}: ${problem}`,
+    ),
+  ]);
+  if (problems.length > 0) throw misread(join(problems));
+}
+
+const join = (problems: readonly string[]): string =>
+  problems.length === 1 ? (problems[0] ?? '') : `[${problems.join(', ')}]`;
+
+const refuse = (problem: string): StatusError => StatusError.badRequest(problem);
+const misread = (problem: string): StatusError => refuse(`unable to parse requirement: ${problem}`);

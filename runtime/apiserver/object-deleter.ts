@@ -134,6 +134,7 @@ export class ObjectDeleter {
       const gone = options.dryRun
         ? undefined
         : this.store.delete(resource.storeName, ref, durability);
+      if (gone) marked.metadata.resourceVersion = gone.object.metadata.resourceVersion ?? '';
       return {
         code: 200,
         object: answerOf(resource, marked, gone?.object ?? old),
@@ -221,10 +222,11 @@ function assertPreconditions(resource: Resource, old: KubeObject, options: Delet
   const { metadata } = old;
   const mismatch =
     uid !== undefined && uid !== metadata.uid
-      ? `UID in precondition: ${uid}, UID in object meta: ${metadata.uid ?? ''}`
+      ? `the UID in the precondition (${uid}) does not match the UID in record (${metadata.uid ?? ''}). The object might have been deleted and then recreated`
       : resourceVersion !== undefined && resourceVersion !== metadata.resourceVersion
-        ? `ResourceVersion in precondition: ${resourceVersion}, ResourceVersion in object meta: ${metadata.resourceVersion ?? ''}`
+        ? `the ResourceVersion in the precondition (${resourceVersion}) does not match the ResourceVersion in record (${metadata.resourceVersion ?? ''}). The object might have been modified`
         : undefined;
-  if (mismatch !== undefined)
-    throw StatusError.conflict(resource, metadata.name, `Precondition failed: ${mismatch}`);
+  // As upstream, which names the kind here where it names the resource elsewhere.
+  const subject = { group: resource.group, plural: resource.kind };
+  if (mismatch !== undefined) throw StatusError.conflict(subject, metadata.name, mismatch);
 }

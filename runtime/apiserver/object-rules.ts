@@ -6,6 +6,7 @@
 import type { KubeObject, ObjectMeta, OwnerReference } from '../apis/meta/object.ts';
 import { getPath, jsonEqual, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
+import { isBuiltinGroup } from './patch/merge-schema.ts';
 import { StatusError, type StatusCause } from './status-error.ts';
 import type { Durability } from './store/store.ts';
 
@@ -74,15 +75,39 @@ export function withoutUnset(metadata: JsonObject): JsonObject {
   return copy;
 }
 
+const wholeNumber = /^\d+$/;
+
+/** The address in the store that upstream's refusals name. */
+const storageKeyOf = ({ group, plural }: Resource, { metadata }: KubeObject): string =>
+  [
+    '/registry',
+    ...(isBuiltinGroup(group) ? [] : [group]),
+    plural,
+    metadata.namespace,
+    metadata.name,
+  ]
+    .filter((part) => part !== undefined)
+    .join('/');
+
+/** @throws {StatusError} 409 for another object or another version of it, 500 for a version that is none. */
 export function assertUnchanged(resource: Resource, old: KubeObject, incoming: KubeObject): void {
   const { name, uid, resourceVersion } = incoming.metadata;
   if (uid && uid !== old.metadata.uid)
     throw StatusError.conflict(
       resource,
       name,
-      `Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid ?? ''}`,
+      `StorageError: invalid object, Code: 4, Key: ${storageKeyOf(resource, old)}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid ?? ''}`,
     );
-  if (resourceVersion && resourceVersion !== old.metadata.resourceVersion)
+  if (resourceVersion && !wholeNumber.test(resourceVersion))
+    throw new StatusError({
+      code: 500,
+      message: `strconv.ParseUint: parsing ${JSON.stringify(resourceVersion)}: invalid syntax`,
+    });
+  if (
+    resourceVersion &&
+    resourceVersion !== '0' &&
+    resourceVersion !== old.metadata.resourceVersion
+  )
     throw StatusError.conflict(resource, name);
 }
 
@@ -110,10 +135,19 @@ export function assertNoNewFinalizers(resource: Resource, old: KubeObject, next:
     throw StatusError.invalid(resource, old.metadata.name, [
       {
         reason: 'FieldValueForbidden',
-        message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers ${JSON.stringify(added)}`,
+        message: `Forbidden: no new finalizers can be added if the object is being deleted, found new finalizers []string{${added.map((name) => JSON.stringify(name)).join(', ')}}`,
         field: 'metadata.finalizers',
       },
     ]);
+}
+
+/** What only the server sets, and a client may at most repeat. @throws {StatusError} 422 */
+export function assertServerFields(resource: Resource, old: KubeObject, next: KubeObject): void {
+  const fields = ['deletionTimestamp', 'deletionGracePeriodSeconds'] as const;
+  const causes = fields
+    .filter((field) => old.metadata[field] === undefined && next.metadata[field] !== undefined)
+    .map((field) => immutable(`metadata.${field}`, next.metadata[field]));
+  if (causes.length > 0) throw StatusError.invalid(resource, old.metadata.name, causes);
 }
 
 export const immutable = (field: string, value: unknown): StatusCause => ({

@@ -22,6 +22,7 @@ import { readBody } from './object-body.ts';
 import type { DecodeOptions, FieldValidation, ObjectDecoder } from './object-decoder.ts';
 import {
   assertNoNewFinalizers,
+  assertServerFields,
   assertUnchanged,
   durabilityOf,
   formatTime,
@@ -387,6 +388,7 @@ export class ObjectWriter {
     if (!old) return this.insert(resource, ref.namespace, candidate, context);
     const { object, appliedFields } = candidate;
     assertUnchanged(resource, old, object);
+    if (context.subresource === undefined) assertServerFields(resource, old, object);
     const judged = this.judged(context, old);
     const prepared = this.prepareRewrite(resource, old, candidate, context, judged);
     const isReset = object.metadata.managedFields?.length === 0 && !appliedFields;
@@ -478,7 +480,7 @@ export class ObjectWriter {
   ): StoreWrite {
     const { namespace = '', name } = object.metadata;
     const gone = old && this.store.delete(resource.storeName, { namespace, name }, durability);
-    return gone ?? { object, durable: undefined };
+    return { object, durable: gone?.durable };
   }
 
   private track(

@@ -260,16 +260,23 @@ describe('API server', () => {
       assert.equal(body.metadata.resourceVersion, object.metadata.resourceVersion);
     });
 
-    it('keeps uid, creation time and deletion time as they are', async () => {
+    it('keeps the creation time as it is, and refuses a deletion time', async () => {
       const object = await createWidget();
       const { body } = await api.request(
         'PATCH',
         `${widgets}/${object.metadata.name}`,
-        { metadata: { creationTimestamp: 'x', deletionTimestamp: 'y', labels: { a: 'b' } } },
+        { metadata: { creationTimestamp: 'x', labels: { a: 'b' } } },
         merge,
       );
       assert.equal(body.metadata.creationTimestamp, object.metadata.creationTimestamp);
-      assert.equal(body.metadata.deletionTimestamp, undefined);
+      const marked = await api.request(
+        'PATCH',
+        `${widgets}/${object.metadata.name}`,
+        { metadata: { deletionTimestamp: '2001-01-01T00:00:00Z' } },
+        merge,
+      );
+      assert.deepEqual([marked.status, marked.body.reason], [422, 'Invalid']);
+      assert.match(marked.body.message, /metadata\.deletionTimestamp: .* field is immutable$/);
     });
 
     it('refuses a strategic patch of a custom kind with 415', async () => {

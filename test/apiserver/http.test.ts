@@ -340,6 +340,15 @@ describe('API server over TLS', () => {
       assert.equal((await fetchJson('/api/v1/pods', { headers: { accept } })).code, 406);
     });
 
+    it('answers as a plain web server below groups that it does not have', async () => {
+      for (const path of ['/apis/__proto__/constructor/toString', '/nothing']) {
+        const response = await send(path);
+        assert.equal(response.statusCode, 404);
+        assert.equal(response.headers['content-type'], 'text/plain; charset=utf-8');
+        response.resume();
+      }
+    });
+
     it('answers 4xx to malformed paths, queries and verbs', async () => {
       const rows: readonly [method: string, path: string][] = [
         ['GET', '/api/v1/namespaces/%zz'],
@@ -351,7 +360,7 @@ describe('API server over TLS', () => {
         ['GET', '/api/v1/pods?labelSelector=('],
         ['GET', '/api/v1/pods?fieldSelector=x'],
         ['GET', '/api/v1/namespaces/default/pods/p/exec'],
-        ['GET', '/apis/__proto__/constructor/toString'],
+        ['GET', '/apis/apps/__proto__/constructor'],
         ['TRACE', '/api/v1/pods'],
         ['PUT', '/api/v1/pods'],
         ['POST', '/api/v1/pods'],

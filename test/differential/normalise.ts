@@ -9,29 +9,35 @@ import type { TranscriptEntry } from './run-case.ts';
 const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
 /** A time this near to now was set by a server, not by a case. */
 const NOW_WITHIN_MS = 2 * 86_400_000;
+/** How generated names end, and where `generateName` is cut before. */
+const GENERATED_END = '[bcdfghjklmnpqrstvwxz2456789]{5}';
+const BASE_LENGTH_MAX = 58;
 const uidPattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
 export class Normaliser {
   private readonly uids = new Map<string, string>();
   private readonly versions = new Map<string, string>();
-  private readonly names = new Map<string, string>();
+  private readonly prefixes = new Set<string>();
 
   /** Takes note of the uids, versions and names in an answer, so that later texts can be masked. */
   learn(body: unknown): void {
     visit(body, (object) => {
-      const { uid, resourceVersion, generateName, name } = object as Record<string, unknown>;
+      const { uid, resourceVersion } = object as Record<string, unknown>;
       // Only objects' own versions are told apart; a list's moves with whatever else happens.
       if (typeof uid === 'string' && typeof resourceVersion === 'string')
         note(this.versions, resourceVersion, 'rv');
-      if (
-        typeof generateName === 'string' &&
-        typeof name === 'string' &&
-        name.startsWith(generateName)
-      )
-        this.names.set(name, `${generateName}<random>`);
       for (const value of Object.values(object))
         if (typeof value === 'string')
           for (const [found] of value.matchAll(uidPattern)) note(this.uids, found, 'uid');
+    });
+  }
+
+  /** Takes note of a `generateName` that is sent: a refused name occurs in texts alone. */
+  learnRequest(body: unknown): void {
+    visit(body, (object) => {
+      const { generateName } = object as Record<string, unknown>;
+      if (typeof generateName === 'string')
+        this.prefixes.add(generateName.slice(0, BASE_LENGTH_MAX));
     });
   }
 
@@ -58,9 +64,18 @@ export class Normaliser {
   private value(value: unknown, key: string, withManagedFields: boolean): unknown {
     if (typeof value === 'string') return this.string(value, key);
     if (key === 'nodePort' || key === 'healthCheckNodePort') return '<port>';
+    // Ages, which depend on the pace of the case.
+    if (key === 'cells' && Array.isArray(value))
+      return value.map((cell) =>
+        typeof cell === 'string' && /^\d+s$/.test(cell)
+          ? '<age>'
+          : this.value(cell, '', withManagedFields),
+      );
     if (Array.isArray(value)) {
       const items = value.map((item) => this.value(item, key, withManagedFields));
-      return key === 'managedFields' ? items.sort(byOwner) : items;
+      if (key === 'managedFields') return items.sort(byOwner);
+      // Upstream names a problem once for every layer that finds it.
+      return key === 'causes' ? distinct(items) : items;
     }
     if (typeof value !== 'object' || value === null) return value;
     const copy: Record<string, unknown> = {};
@@ -69,6 +84,8 @@ export class Normaliser {
       if (name === 'managedFields' && !withManagedFields) continue;
       // Some encoders write a time that is not set, others leave it out.
       if (name === 'creationTimestamp' && item === null) continue;
+      // Prose of a table's columns, which no client prints.
+      if (name === 'description' && key === 'columnDefinitions') continue;
       copy[this.text(name)] = this.value(item, name, withManagedFields);
     }
     return copy;
@@ -88,13 +105,22 @@ export class Normaliser {
 
   private text(text: string): string {
     let masked = text.replace(uidPattern, (uid) => this.uids.get(uid) ?? uid);
-    for (const [name, mask] of this.names) masked = masked.replaceAll(name, mask);
+    for (const prefix of this.prefixes)
+      masked = masked.replace(
+        new RegExp(`${escape(prefix)}${GENERATED_END}`, 'g'),
+        `${prefix}<random>`,
+      );
     return masked
       .replace(/resource version: \d+(, current: \d+| \(\d+\))?/g, 'resource version: <rv>')
       .replace(/ResourceVersion in (precondition|object meta): \d+/g, 'ResourceVersion in $1: <rv>')
+      .replace(/in the precondition \(\d+\)|in record \(\d+\)/g, (found) =>
+        found.replace(/\d+/, '<rv>'),
+      )
       .replace(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-<random>');
   }
 }
+
+const escape = (text: string): string => text.replace(/[.*+?^${}()|[\]\\]/g, '\\$&');
 
 function note(known: Map<string, string>, value: string, prefix: string): void {
   if (!known.has(value)) known.set(value, `<${prefix}${known.size + 1}>`);
@@ -110,6 +136,10 @@ function pick(value: unknown, path: string): unknown {
   let current: any = value;
   for (const key of path.split('.')) current = current?.[key];
   return current;
+}
+
+function distinct(items: readonly unknown[]): unknown[] {
+  return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
 }
 
 /** Entries come in the order of their times, which two servers need not share. */

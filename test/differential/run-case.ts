@@ -59,6 +59,7 @@ export async function runCase(api: ApiUnderTest, given: Case): Promise<Transcrip
     const from = step.collect === undefined ? undefined : background.get(step.collect);
     const answer = from ? await from.answer : await sendUntil(api, step, variables);
     if (step.save !== undefined) variables[step.save] = answer.body;
+    normaliser.learnRequest(step.body);
     normaliser.learn(answer.body);
     if (step.isSilent) continue;
     const sent = from?.step ?? step;

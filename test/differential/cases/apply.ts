@@ -201,7 +201,11 @@ export const applyCases: readonly Case[] = [
           configMap(
             'a',
             {},
-            { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'x', uid: 'u1' }] },
+            {
+              ownerReferences: [
+                { apiVersion: 'example.com/v1', kind: 'Thing', name: 'x', uid: 'u1' },
+              ],
+            },
           ),
         ),
       ),
@@ -211,7 +215,11 @@ export const applyCases: readonly Case[] = [
         configMap(
           'a',
           {},
-          { ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'y', uid: 'u2' }] },
+          {
+            ownerReferences: [
+              { apiVersion: 'example.com/v1', kind: 'Thing', name: 'y', uid: 'u2' },
+            ],
+          },
         ),
       ),
       by('one', a, configMap('a')),

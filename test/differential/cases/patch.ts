@@ -159,7 +159,9 @@ export const patchCases: readonly Case[] = [
             {},
             {
               finalizers: ['example.com/a'],
-              ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'x', uid: 'u1' }],
+              ownerReferences: [
+                { apiVersion: 'example.com/v1', kind: 'Thing', name: 'x', uid: 'u1' },
+              ],
             },
           ),
         ),
@@ -167,7 +169,7 @@ export const patchCases: readonly Case[] = [
       strategicPatch(`${configMaps}/a`, {
         metadata: {
           finalizers: ['example.com/b'],
-          ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'y', uid: 'u2' }],
+          ownerReferences: [{ apiVersion: 'example.com/v1', kind: 'Thing', name: 'y', uid: 'u2' }],
         },
       }),
       strategicPatch(`${configMaps}/a`, {

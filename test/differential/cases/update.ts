@@ -131,7 +131,7 @@ export const updateCases: readonly Case[] = [
     ],
   },
   {
-    name: 'update: labels, annotations, finalizers and owners are the client’s',
+    name: 'update: labels, annotations and finalizers are the client’s',
     steps: [
       made,
       put(
@@ -143,7 +143,6 @@ export const updateCases: readonly Case[] = [
             labels: { x: 'y' },
             annotations: { x: 'y' },
             finalizers: ['example.com/f'],
-            ownerReferences: [{ apiVersion: 'v1', kind: 'Node', name: 'x', uid: 'u' }],
           },
         ),
       ),

@@ -101,14 +101,6 @@ export const watchCases: readonly Case[] = [
     steps: [made, watch(`${configMaps}/a?watch=true&${short}`, 1)],
   },
   {
-    name: 'watch: the deprecated path',
-    steps: [
-      made,
-      watch(`/api/v1/watch/namespaces/{ns}/configmaps?${mine}&${short}`, 1),
-      watch(`/api/v1/watch/namespaces/{ns}/configmaps/a?${short}`, 1),
-    ],
-  },
-  {
     name: 'watch: over all namespaces',
     steps: [
       made,
