@@ -7,11 +7,16 @@ import type { Answer } from './case.ts';
 import type { TranscriptEntry } from './run-case.ts';
 
 const timePattern = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/;
+const timesPattern = /\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ/g;
 /** A time this near to now was set by a server, not by a case. */
 const NOW_WITHIN_MS = 2 * 86_400_000;
 /** How generated names end, and where `generateName` is cut before. */
 const GENERATED_END = '[bcdfghjklmnpqrstvwxz2456789]{5}';
 const BASE_LENGTH_MAX = 58;
+const isNow = (time: string): boolean => Math.abs(Date.parse(time) - Date.now()) < NOW_WITHIN_MS;
+/** Whose resourceVersion is the whole server's, which other cases move: it can equal an object's by chance. */
+const COLLECTION_METADATA = 'metadata of a collection';
+const BOOKMARK_OBJECT = 'object of a bookmark';
 const uidPattern = /[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}/g;
 
 export class Normaliser {
@@ -75,10 +80,12 @@ export class Normaliser {
       const items = value.map((item) => this.value(item, key, withManagedFields));
       if (key === 'managedFields') return items.sort(byOwner);
       // Upstream names a problem once for every layer that finds it.
-      return key === 'causes' ? distinct(items) : items;
+      return key === 'causes' ? inOrder(distinct(items)) : items;
     }
     if (typeof value !== 'object' || value === null) return value;
     const copy: Record<string, unknown> = {};
+    const isCollection = isCollectionLike(value) || key === BOOKMARK_OBJECT;
+    const isBookmark = (value as { type?: unknown }).type === 'BOOKMARK';
     for (const name of Object.keys(value).sort()) {
       const item = (value as Record<string, unknown>)[name];
       if (name === 'managedFields' && !withManagedFields) continue;
@@ -86,7 +93,16 @@ export class Normaliser {
       if (name === 'creationTimestamp' && item === null) continue;
       // Prose of a table's columns, which no client prints.
       if (name === 'description' && key === 'columnDefinitions') continue;
-      copy[this.text(name)] = this.value(item, name, withManagedFields);
+      const itemKey =
+        isCollection && name === 'metadata'
+          ? COLLECTION_METADATA
+          : isBookmark && name === 'object'
+            ? BOOKMARK_OBJECT
+            : name;
+      copy[this.text(name)] =
+        key === COLLECTION_METADATA && name === 'resourceVersion' && item !== '0'
+          ? '<rv>'
+          : this.value(item, itemKey, withManagedFields);
     }
     return copy;
   }
@@ -98,8 +114,7 @@ export class Normaliser {
     if (key === 'token' && text.split('.').length === 3) return '<token>';
     if ((key === 'clusterIP' || key === 'clusterIPs') && text.startsWith('10.'))
       return '<clusterIP>';
-    if (timePattern.test(text) && Math.abs(Date.parse(text) - Date.now()) < NOW_WITHIN_MS)
-      return '<time>';
+    if (timePattern.test(text) && isNow(text)) return '<time>';
     return this.text(text);
   }
 
@@ -110,13 +125,21 @@ export class Normaliser {
         new RegExp(`${escape(prefix)}${GENERATED_END}`, 'g'),
         `${prefix}<random>`,
       );
-    return masked
-      .replace(/resource version: \d+(, current: \d+| \(\d+\))?/g, 'resource version: <rv>')
-      .replace(/ResourceVersion in (precondition|object meta): \d+/g, 'ResourceVersion in $1: <rv>')
-      .replace(/in the precondition \(\d+\)|in record \(\d+\)/g, (found) =>
-        found.replace(/\d+/, '<rv>'),
-      )
-      .replace(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-<random>');
+    return (
+      masked
+        .replace(/resource version: \d+(, current: \d+| \(\d+\))?/g, 'resource version: <rv>')
+        .replace(
+          /ResourceVersion in (precondition|object meta): \d+/g,
+          'ResourceVersion in $1: <rv>',
+        )
+        .replace(/in the precondition \(\d+\)|in record \(\d+\)/g, (found) =>
+          found.replace(/\d+/, '<rv>'),
+        )
+        .replace(/kube-api-access-[a-z0-9]{5}/g, 'kube-api-access-<random>')
+        // Objects that a message quotes.
+        .replace(/(resourceVersion\\*":\s*\\*")\d+/g, '$1<rv>')
+        .replace(timesPattern, (time) => (isNow(time) ? '<time>' : time))
+    );
   }
 }
 
@@ -138,7 +161,18 @@ function pick(value: unknown, path: string): unknown {
   return current;
 }
 
-function distinct(items: readonly unknown[]): unknown[] {
+/** A list or a table has its items beside its metadata. */
+const isCollectionLike = (value: object): boolean =>
+  Array.isArray((value as { items?: unknown }).items) ||
+  Array.isArray((value as { rows?: unknown }).rows);
+
+/** Upstream tells conflicts in the order of a map in memory, which is another each time. */
+const inOrder = (causes: any[]): unknown[] =>
+  causes.every((cause) => cause?.reason === 'FieldManagerConflict')
+    ? causes.sort((a, b) => String(a.field).localeCompare(String(b.field)))
+    : causes;
+
+function distinct(items: readonly unknown[]): any[] {
   return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
 }
 
