@@ -4,6 +4,7 @@
  * which keeps them from carrying what was refused in the head. Source: RFC 9112 sections 6, 7.
  */
 import { GatewayError } from '../gateway-error.ts';
+import { isToken } from './head.ts';
 
 /** Bytes of one chunk-size line with its extensions; nobody needs extensions, so they get little room. */
 const CHUNK_LINE_BYTES_MAX = 256;
@@ -14,6 +15,11 @@ const CHUNK_SIZE_DIGITS_MAX = 11;
 
 const CR = 0x0d;
 const LF = 0x0a;
+const COLON = 0x3a;
+const SEMICOLON = 0x3b;
+const EQUALS = 0x3d;
+const QUOTE = 0x22;
+const BACKSLASH = 0x5c;
 const lastLine = Buffer.from('\r\n', 'latin1');
 
 export type BodySink = (part: Buffer) => void;
@@ -26,12 +32,19 @@ export type BodyFraming =
 
 type ChunkState =
   | 'size'
-  | 'extension'
+  | 'extension-start'
+  | 'extension-name'
+  | 'extension-value-start'
+  | 'extension-value'
+  | 'extension-quoted'
+  | 'extension-escape'
+  | 'extension-end'
   | 'size-lf'
   | 'data'
   | 'data-cr'
   | 'data-lf'
   | 'trailer-start'
+  | 'trailer-name'
   | 'trailer'
   | 'trailer-lf'
   | 'end-lf';
@@ -106,6 +119,7 @@ export class BodyScanner {
   private isInTrailers(): boolean {
     return (
       this.state === 'trailer-start' ||
+      this.state === 'trailer-name' ||
       this.state === 'trailer' ||
       this.state === 'trailer-lf' ||
       this.state === 'end-lf'
@@ -118,9 +132,14 @@ export class BodyScanner {
       case 'size':
         this.stepSize(byte);
         return;
-      case 'extension':
-        if (byte === CR) this.state = 'size-lf';
-        else if (isControl(byte)) throw bad('control character in a chunk extension');
+      case 'extension-start':
+      case 'extension-name':
+      case 'extension-value-start':
+      case 'extension-value':
+      case 'extension-quoted':
+      case 'extension-escape':
+      case 'extension-end':
+        this.state = stepExtension(this.state, byte);
         this.countLine();
         return;
       case 'size-lf':
@@ -139,8 +158,13 @@ export class BodyScanner {
         return;
       case 'trailer-start':
         if (byte === CR) this.state = 'end-lf';
-        else if (isControl(byte) || byte === 0x20) throw bad('malformed trailer');
-        else this.state = 'trailer';
+        else if (isToken[byte] === 0) throw bad('malformed trailer');
+        else this.state = 'trailer-name';
+        this.countTrailer();
+        return;
+      case 'trailer-name':
+        if (byte === COLON) this.state = 'trailer';
+        else if (isToken[byte] === 0) throw bad('malformed trailer');
         this.countTrailer();
         return;
       case 'trailer':
@@ -168,7 +192,7 @@ export class BodyScanner {
     }
     if (this.digits === 0) throw bad('malformed chunk size');
     if (byte === CR) this.state = 'size-lf';
-    else if (byte === 0x3b) this.state = 'extension';
+    else if (byte === SEMICOLON) this.state = 'extension-start';
     else throw bad('malformed chunk size');
   }
 
@@ -179,6 +203,32 @@ export class BodyScanner {
   private countTrailer(): void {
     if (++this.trailerBytes > TRAILER_BYTES_MAX) throw bad('trailers are too long');
   }
+}
+
+/** `;name`, `;name=token` or `;name="quoted"`, without the white space that RFC 9112 calls bad. */
+function stepExtension(state: ChunkState, byte: number): ChunkState {
+  switch (state) {
+    case 'extension-quoted':
+      if (byte === QUOTE) return 'extension-end';
+      if (byte === BACKSLASH) return 'extension-escape';
+      if (!isControl(byte)) return state;
+      break;
+    case 'extension-escape':
+      if (!isControl(byte)) return 'extension-quoted';
+      break;
+    case 'extension-value-start':
+      if (byte === QUOTE) return 'extension-quoted';
+      if (isToken[byte] === 1) return 'extension-value';
+      break;
+    default:
+      if (isToken[byte] === 1 && state !== 'extension-end')
+        return state === 'extension-start' ? 'extension-name' : state;
+      if (state === 'extension-start') break;
+      if (byte === CR) return 'size-lf';
+      if (byte === SEMICOLON) return 'extension-start';
+      if (byte === EQUALS && state === 'extension-name') return 'extension-value-start';
+  }
+  throw bad('malformed chunk extension');
 }
 
 const isControl = (byte: number): boolean => (byte < 0x20 && byte !== 0x09) || byte === 0x7f;

@@ -203,8 +203,7 @@ function readFraming(fields: Fields, minor: 0 | 1): Framing {
     switch (names[index]) {
       case 'content-length': {
         const length = parseContentLength(values[index]!);
-        if (contentLength >= 0 && contentLength !== length)
-          throw bad('two different Content-Length fields');
+        if (contentLength >= 0) throw bad('two Content-Length fields');
         contentLength = length;
         break;
       }
@@ -316,8 +315,8 @@ function isDigits(bytes: Buffer, from: number, to: number): boolean {
 
 const bad = (message: string): GatewayError => new GatewayError('bad-request', message);
 
-/** RFC 9110 section 5.6.2. */
-const isToken = makeTable(
+/** 1 for the bytes of a token. Source: RFC 9110 section 5.6.2. */
+export const isToken: Uint8Array = makeTable(
   "!#$%&'*+-.^_`|~0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ",
 );
 /** RFC 9110 section 5.5: visible characters, space, tab and bytes above 0x7f. */

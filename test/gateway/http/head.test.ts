@@ -67,7 +67,7 @@ describe('request head', () => {
     [
       'an equal second Content-Length',
       `${line}Content-Length: 1\r\nContent-Length: 1\r\n\r\n`,
-      200,
+      400,
     ],
     [
       'a different second Content-Length',
