@@ -6,6 +6,7 @@
 import type { Container, SecurityContext } from '../apis/core/types.ts';
 import type { PodPaths } from './agent-paths.ts';
 import type { ExecSession } from './exec/exec-session.ts';
+import type { CommandOutcome } from './exec/run-in-container.ts';
 
 /** What a pod's containers share: its place on the network. Kept in the state file, so plain data. */
 export interface Sandbox {
@@ -69,8 +70,8 @@ export interface RunningContainer {
   terminate(): void;
   /** Ends everything in it (SIGKILL). */
   kill(): void;
-  /** Runs a command inside. Rejects when it cannot be started or does not end in time. */
-  exec(command: readonly string[], timeoutMs: number): Promise<number>;
+  /** Runs a command inside. Rejects when it cannot be started or does not end in time, by when it is ended. */
+  exec(command: readonly string[], timeoutMs: number): Promise<CommandOutcome>;
   /** Runs a command inside with open streams. Rejects when the container has not been created yet. */
   openExec(request: OpenExecRequest): Promise<ExecSession>;
 }

@@ -1,13 +1,16 @@
 /**
  * A command with open streams, in a container or beside it. A terminal comes from `script` of
  * util-linux: Node.js can neither open one nor be handed one over crun's console socket, and `script`
- * is on every Linux machine that runs containers. Its size is set with `stty` from outside.
+ * is on every Linux machine that runs containers.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, rmSync } from 'node:fs';
+import { rmSync } from 'node:fs';
 import type { Readable, Writable } from 'node:stream';
 
+import { type Clock, sleep } from '../../std/clock.ts';
 import { sendSignal } from '../process-identity.ts';
+import { listDescendants } from './process-tree.ts';
+import { TerminalSize } from './terminal-size.ts';
 
 export interface ExecSession {
   readonly stdin: Writable;
@@ -24,7 +27,10 @@ export interface ExecOptions {
   readonly tty: boolean;
   readonly env?: Readonly<Record<string, string>>;
   readonly cwd?: string;
-  /** Where the pid of the process that has to be killed too is written, if it is not a descendant. */
+  /**
+   * Where the container's runtime, which is what `command` starts, writes the pid of the process
+   * inside. Left out: `command` itself is what was asked for.
+   */
   readonly pidFile?: string;
   /** A file of this session alone, which names the terminal. Required with `tty`. */
   readonly ttyFile: string;
@@ -32,15 +38,18 @@ export interface ExecOptions {
   readonly files?: readonly string[];
   /** Whether the terminal shows what is typed; false where the command brings a terminal of its own. */
   readonly echo: boolean;
+  readonly clock: Clock;
 }
 
-/** As a terminal window: what upstream's kubelet clamps sizes to is the field's 16 bits, too. */
-const SIZE_MAX = 0xffff;
 const SIGNAL_EXIT_BASE = 128;
+/** The runtime may be about to start what has to end. */
+const KILL_RETRY_MS = 20;
+/** Longer than a runtime takes to report an end; then it is ended itself. */
+const KILL_ATTEMPTS_MAX = 250;
 
 /** Returns when the process is spawned. Its failure to start rejects `exited`. */
 export function startExec(options: ExecOptions): ExecSession {
-  const { tty, ttyFile, pidFile } = options;
+  const { tty, ttyFile, pidFile, clock } = options;
   const [file = '', ...args] = tty ? withTerminal(options) : options.command;
   const child = spawn(file, args, {
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -65,21 +74,53 @@ export function startExec(options: ExecOptions): ExecSession {
   });
   // Whoever opened the session hears of it; until then it is nobody's unhandled rejection.
   exited.catch(() => undefined);
+  const hasEnded = (): boolean =>
+    child.pid === undefined || child.exitCode !== null || child.signalCode !== null;
+  const size = new TerminalSize({ ttyFile, pidFile, clock, hasEnded });
+  let isKilled = false;
   return {
     stdin: child.stdin,
     stdout: child.stdout,
     stderr: child.stderr,
     exited,
     resize: (columns, rows) => {
-      if (tty) resizeTerminal(ttyFile, columns, rows);
+      if (tty) size.set(columns, rows);
     },
     kill: () => {
-      if (child.exitCode !== null || child.signalCode !== null || child.pid === undefined) return;
-      const inner = pidFile === undefined ? 0 : Number(readText(pidFile));
-      if (inner > 0) sendSignal(inner, 'SIGKILL');
-      sendSignal(-child.pid, 'SIGKILL');
+      if (isKilled || child.pid === undefined) return;
+      isKilled = true;
+      const isHelper = tty || pidFile !== undefined;
+      void endTree(child.pid, { isHelper, isContained: pidFile !== undefined, hasEnded, clock });
     },
   };
+}
+
+/**
+ * Ends the command, and leaves to the helpers around it to reap it and to end by themselves. If they
+ * were ended first, its remains would be the init process's to reap. Not every one does that: as a
+ * zombie it would then keep the container's pid namespace from ever going away.
+ */
+async function endTree(
+  root: number,
+  options: {
+    /** `root` only surrounds the command. */
+    readonly isHelper: boolean;
+    /** All that was asked for runs in another pid namespace. */
+    readonly isContained: boolean;
+    readonly hasEnded: () => boolean;
+    readonly clock: Clock;
+  },
+): Promise<void> {
+  const { isHelper, isContained, hasEnded, clock } = options;
+  for (let attempt = 0; attempt < KILL_ATTEMPTS_MAX && !hasEnded(); attempt++) {
+    const inside = listDescendants(root).filter((one) => one.isContained || !isContained);
+    if (!isHelper) sendSignal(-root, 'SIGKILL');
+    for (const { pid } of inside) sendSignal(pid, 'SIGKILL');
+    await sleep(clock, KILL_RETRY_MS);
+  }
+  if (hasEnded()) return;
+  for (const { pid } of listDescendants(root)) sendSignal(pid, 'SIGKILL');
+  sendSignal(-root, 'SIGKILL');
 }
 
 function withTerminal({ command, ttyFile, echo }: ExecOptions): string[] {
@@ -91,37 +132,6 @@ function withTerminal({ command, ttyFile, echo }: ExecOptions): string[] {
 }
 
 const quote = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
-
-/** Clients send the first size at once, maybe before the terminal is there. */
-const RESIZE_TRIES = 40;
-const RESIZE_RETRY_MS = 25;
-
-function resizeTerminal(
-  ttyFile: string,
-  columns: number,
-  rows: number,
-  tries = RESIZE_TRIES,
-): void {
-  const path = readText(ttyFile).trim();
-  if (!path.startsWith('/dev/')) {
-    if (tries > 0)
-      setTimeout(() => resizeTerminal(ttyFile, columns, rows, tries - 1), RESIZE_RETRY_MS).unref();
-    return;
-  }
-  const size = (value: number): string => String(Math.min(SIZE_MAX, Math.max(0, value)));
-  const stty = spawn('stty', ['-F', path, 'cols', size(columns), 'rows', size(rows)], {
-    stdio: 'ignore',
-  });
-  stty.on('error', () => undefined); // The command goes on in the size it has.
-}
-
-function readText(path: string): string {
-  try {
-    return existsSync(path) ? readFileSync(path, 'utf8') : '';
-  } catch {
-    return '';
-  }
-}
 
 const SIGNAL_NUMBERS: Readonly<Record<string, number>> = {
   SIGHUP: 1,

@@ -9,14 +9,17 @@ import { join } from 'node:path';
 import { type Clock, sleep } from '../../std/clock.ts';
 import type { ContainerExit, ContainerRecord, RunningContainer } from '../driver.ts';
 import { startExec } from '../exec/exec-session.ts';
-import { sendSignal } from '../process-identity.ts';
-import { runCommand } from '../run-command.ts';
+import { runInContainer } from '../exec/run-in-container.ts';
+import type { ExitWatch } from '../exit-watch.ts';
+import { readStartTicks, sendSignal } from '../process-identity.ts';
 import { readCgroupPids, wasOutOfMemory } from './cgroups.ts';
 import { removeGroup } from './launcher.ts';
 
 /** Of an exec that comes before the container is created. */
 const CREATED_POLL_MS = 5;
 const CREATED_MS_MAX = 10_000;
+/** What a runtime takes to notice the end of its container, many times over. */
+const REAP_MS_MAX = 2_000;
 const SIGKILL_EXIT_CODE = 137;
 
 export interface ContainerLife {
@@ -29,6 +32,7 @@ export interface ContainerLife {
   readonly runtime: 'crun' | 'runc';
   readonly runtimeState: string;
   readonly clock: Clock;
+  readonly exits: ExitWatch;
 }
 
 export function makeRunningContainer(life: ContainerLife): RunningContainer {
@@ -52,6 +56,7 @@ export function makeRunningContainer(life: ContainerLife): RunningContainer {
     await removeGroup(directories, clock);
     return exit;
   });
+  const watchEnd = makeEndWatch(life);
   return {
     record,
     exited,
@@ -63,17 +68,19 @@ export function makeRunningContainer(life: ContainerLife): RunningContainer {
     },
     kill,
     exec: async (command, timeoutMs) => {
-      await whenCreated(initPid, clock, timeoutMs);
+      watchEnd(await whenCreated(initPid, clock, timeoutMs));
       const files = writeExecFiles(bundle, command, false);
-      try {
-        return (await runCommand(makeExecCommand(life, files), { timeoutMs })).exitCode;
-      } finally {
-        rmSync(files.process, { force: true });
-        rmSync(files.pid, { force: true });
-      }
+      const options = {
+        command: makeExecCommand(life, files),
+        pidFile: files.pid,
+        ttyFile: files.tty,
+        files: [files.process],
+        clock,
+      };
+      return runInContainer(options, { timeoutMs, clock, shown: command });
     },
     openExec: async ({ command, stdin, tty }) => {
-      await whenCreated(initPid, clock, CREATED_MS_MAX);
+      watchEnd(await whenCreated(initPid, clock, CREATED_MS_MAX));
       const files = writeExecFiles(bundle, command, tty);
       return startExec({
         command: makeExecCommand(life, files),
@@ -84,6 +91,7 @@ export function makeRunningContainer(life: ContainerLife): RunningContainer {
         // The runtime makes the terminal that the command sees, which echoes.
         echo: false,
         files: [files.process],
+        clock,
       });
     },
   };
@@ -94,11 +102,33 @@ async function whenCreated(
   initPid: () => number | undefined,
   clock: Clock,
   timeoutMs: number,
-): Promise<void> {
-  for (let waitedMs = 0; initPid() === undefined; waitedMs += CREATED_POLL_MS) {
+): Promise<number> {
+  for (let waitedMs = 0; ; waitedMs += CREATED_POLL_MS) {
+    const pid = initPid();
+    if (pid !== undefined) return pid;
     if (waitedMs >= timeoutMs) throw new Error('the container has not been created yet');
     await sleep(clock, CREATED_POLL_MS);
   }
+}
+
+/**
+ * crun leaves a command that could not be executed to the init process to reap. Where that is one that
+ * does not, such as Node.js as the first process of a container, the kernel keeps the pid namespace,
+ * and the runtime would wait for ever. Call the result for each command; it watches once.
+ */
+function makeEndWatch({ record, ended, exits, clock }: ContainerLife): (init: number) => void {
+  let isWatched = false;
+  let hasEnded = false;
+  void ended.then(() => (hasEnded = true));
+  const endRuntime = (): void => {
+    if (!hasEnded) sendSignal(record.pid, 'SIGKILL');
+  };
+  return (init) => {
+    if (isWatched) return;
+    isWatched = true;
+    const onGone = (): void => void clock.after(REAP_MS_MAX, endRuntime);
+    exits.add({ pid: init, startTicks: readStartTicks(init), onGone });
+  };
 }
 
 interface ExecFiles {

@@ -215,6 +215,7 @@ export class OciDriver implements Driver {
       runtime,
       runtimeState,
       clock,
+      exits: this.exits,
     });
   }
 

@@ -7,13 +7,14 @@ import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 
 import type { Container, Probe } from '../../apis/core/types.ts';
+import type { CommandOutcome } from '../exec/run-in-container.ts';
 
 export interface ProbeTarget {
   readonly podIP: string;
   readonly container: Container;
   /** Where a container port can really be reached (the process driver moves ports). */
   readonly reachablePort: (port: number) => number;
-  readonly exec: (command: readonly string[], timeoutMs: number) => Promise<number>;
+  readonly exec: (command: readonly string[], timeoutMs: number) => Promise<CommandOutcome>;
 }
 
 export interface ProbeOutcome {
@@ -31,8 +32,8 @@ export async function attemptProbe(probe: Probe, target: ProbeTarget): Promise<P
   const timeoutMs = (probe.timeoutSeconds || TIMEOUT_SECONDS_DEFAULT) * 1000;
   try {
     if (probe.exec) {
-      const code = await target.exec(probe.exec.command, timeoutMs);
-      return code === 0 ? SUCCESS : failed(`command exited with ${code}`);
+      const { exitCode, output } = await target.exec(probe.exec.command, timeoutMs);
+      return exitCode === 0 ? SUCCESS : failed(output.trim() || `command exited with ${exitCode}`);
     }
     const port = target.reachablePort(resolvePort(probe, target.container));
     if (probe.httpGet) return await attemptHttp(probe.httpGet, { target, port, timeoutMs });

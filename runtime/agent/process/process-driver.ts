@@ -22,10 +22,10 @@ import {
   type StartRequest,
 } from '../driver.ts';
 import { startExec } from '../exec/exec-session.ts';
+import { runInContainer } from '../exec/run-in-container.ts';
 import { ExitWatch } from '../exit-watch.ts';
 import { makeArgs } from '../oci/oci-spec.ts';
 import { isAlive, readStartTicks, sendSignal } from '../process-identity.ts';
-import { runCommand } from '../run-command.ts';
 import { resolveBundle } from './bundle-store.ts';
 import { makeProcessEnv, mapCommand, mapPath, type ProcessRoots } from './process-command.ts';
 
@@ -124,11 +124,17 @@ export class ProcessDriver implements Driver {
       if (spawnError !== '') return { exitCode: 128, reason: 'StartError', message: spawnError };
       return { exitCode: code ?? 137, reason: code === 0 ? 'Completed' : 'Error' };
     });
-    return makeRunning(record, exited, podPaths, (args) => ({
-      command: mapCommand(args, roots),
-      env,
-      cwd: existsSync(cwd) ? cwd : bundle.root,
-    }));
+    return makeRunning({
+      record,
+      exited,
+      podPaths,
+      clock: this.options.clock,
+      mapExec: (args) => ({
+        command: mapCommand(args, roots),
+        env,
+        cwd: existsSync(cwd) ? cwd : bundle.root,
+      }),
+    });
   }
 
   adopt(record: ContainerRecord, podPaths: PodPaths): RunningContainer | undefined {
@@ -141,7 +147,8 @@ export class ProcessDriver implements Driver {
       };
       this.exits.add({ pid, startTicks, onGone });
     });
-    return makeRunning(record, exited, podPaths, (command) => ({ command }));
+    const { clock } = this.options;
+    return makeRunning({ record, exited, podPaths, clock, mapExec: (command) => ({ command }) });
   }
 
   close(): Promise<void> {
@@ -150,19 +157,22 @@ export class ProcessDriver implements Driver {
   }
 }
 
-function makeRunning(
-  record: ContainerRecord,
-  exited: Promise<ContainerExit>,
-  podPaths: PodPaths,
-  mapExec: (command: readonly string[]) => {
+function makeRunning(options: {
+  readonly record: ContainerRecord;
+  readonly exited: Promise<ContainerExit>;
+  readonly podPaths: PodPaths;
+  readonly clock: Clock;
+  readonly mapExec: (command: readonly string[]) => {
     command: readonly string[];
     env?: Record<string, string>;
     cwd?: string;
-  },
-): RunningContainer {
+  };
+}): RunningContainer {
+  const { record, exited, podPaths, clock, mapExec } = options;
   const signal = (name: NodeJS.Signals): void => {
     if (record.pid !== 0) sendSignal(-record.pid, name);
   };
+  const ttyFile = (): string => join(podPaths.root, `exec-${randomUUID()}.tty`);
   return {
     record,
     exited,
@@ -171,11 +181,14 @@ function makeRunning(
     exec: async (command, timeoutMs) => {
       const mapped = mapExec(command);
       const env = mapped.env ?? (process.env as Record<string, string>);
-      return (await runCommand(mapped.command, { timeoutMs, env })).exitCode;
+      return runInContainer(
+        { ...mapped, env, ttyFile: ttyFile(), clock },
+        { timeoutMs, clock, shown: command },
+      );
     },
     openExec: ({ command, stdin, tty }) => {
-      const ttyFile = join(podPaths.root, `exec-${randomUUID()}.tty`);
-      return Promise.resolve(startExec({ ...mapExec(command), stdin, tty, ttyFile, echo: true }));
+      const options = { ...mapExec(command), stdin, tty, ttyFile: ttyFile(), echo: true, clock };
+      return Promise.resolve(startExec(options));
     },
   };
 }

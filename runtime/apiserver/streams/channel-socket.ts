@@ -36,7 +36,8 @@ export class ChannelSocket {
     this.protocol = protocol;
     this.isBase64 = protocol.includes('base64');
     const timer = setInterval(() => {
-      if (!this.isAlive) socket.terminate();
+      // While nothing is read, because what it sends waits for the command, no answer is seen either.
+      if (!this.isAlive && !socket.isPaused) socket.terminate();
       this.isAlive = false;
       socket.ping();
     }, PING_MS);
