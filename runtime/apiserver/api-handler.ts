@@ -4,7 +4,7 @@
  * happens synchronously in the call unless admission has to ask somebody else; waiting for the disk
  * is left to the caller.
  */
-import type { KubeObject } from '../apis/meta/object.ts';
+import type { KubeList, KubeObject } from '../apis/meta/object.ts';
 import type { Clock } from '../std/clock.ts';
 import {
   isTrue,
@@ -19,10 +19,11 @@ import {
 import { healthPaths, makeAggregatedDiscovery, makeDocument } from './discovery.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
-import { parseDeleteOptions } from './delete-options.ts';
+import { parseDeleteOptions, type DeleteOptions } from './delete-options.ts';
 import type { DeleteContext, ObjectDeleter } from './object-deleter.ts';
 import { checkWatchOptions } from './list-options.ts';
 import { ObjectLister } from './object-lister.ts';
+import type { ObjectVersions } from './object-versions.ts';
 import {
   namespacesStore,
   type ObjectRef,
@@ -68,6 +69,7 @@ export interface ApiHandlerOptions {
   readonly registry: KindRegistry;
   readonly writer: ObjectWriter;
   readonly deleter: ObjectDeleter;
+  readonly versions: ObjectVersions;
   readonly clock: Clock;
   readonly readPodLog: PodLogReader | undefined;
   /**
@@ -135,7 +137,7 @@ export class ApiHandler {
 
   constructor(options: ApiHandlerOptions) {
     this.options = options;
-    this.lister = new ObjectLister(options.store);
+    this.lister = new ObjectLister(options);
   }
 
   /** @throws {StatusError} every refusal; anything else that is thrown is a defect. */
@@ -226,7 +228,7 @@ export class ApiHandler {
     const { writer, deleter } = this.options;
     switch (request.method) {
       case 'GET': {
-        return this.rendered(request, resource, 200, this.read(resource, ref));
+        return this.answerRead(request, resource, ref);
       }
       case 'PUT': {
         const context = { ...writeContext(request), subresource: undefined };
@@ -264,7 +266,7 @@ export class ApiHandler {
     const { writer } = this.options;
     switch (request.method) {
       case 'GET':
-        return this.rendered(request, resource, 200, this.read(resource, ref));
+        return this.answerRead(request, resource, ref);
       case 'PUT': {
         const context = { ...writeContext(request), subresource: 'status' as const };
         return this.written(
@@ -292,7 +294,11 @@ export class ApiHandler {
     ref: ObjectRef,
   ): MaybePromise<ApiResponse> {
     if (request.method === 'GET')
-      return { type: 'json', code: 200, body: toScale(resource, this.read(resource, ref)) };
+      return andThen(this.read(resource, ref), (object) => ({
+        type: 'json',
+        code: 200,
+        body: toScale(resource, object),
+      }));
     const makeScale = readScaleChange(request, resource);
     const context = { ...writeContext(request), subresource: 'scale' };
     const written = this.options.writer.modify(
@@ -309,18 +315,29 @@ export class ApiHandler {
     }));
   }
 
-  private read(resource: Resource, ref: ObjectRef): KubeObject {
-    const object = this.options.store.get(resource.storeName, ref.namespace, ref.name);
-    if (!object) throw StatusError.notFound(resource, ref.name);
-    return this.options.writer.present(resource, object);
+  private answerRead(
+    request: ApiRequest,
+    resource: Resource,
+    ref: ObjectRef,
+  ): MaybePromise<ApiResponse> {
+    return andThen(this.read(resource, ref), (object) =>
+      this.rendered(request, resource, 200, object),
+    );
   }
 
-  private list(request: ApiRequest, { resource, namespace }: Target): ApiResponse {
+  private read(resource: Resource, ref: ObjectRef): MaybePromise<KubeObject> {
+    const object = this.options.store.get(resource.storeName, ref.namespace, ref.name);
+    if (!object) throw StatusError.notFound(resource, ref.name);
+    return this.options.versions.show(resource, object);
+  }
+
+  private list(request: ApiRequest, { resource, namespace }: Target): MaybePromise<ApiResponse> {
     const filter = parseFilter(request.query, resource, namespace);
-    const list = this.lister.list(resource, filter, request.query);
-    const nowMs = this.options.clock.now();
-    const body = renderList(list, request.rendering, { resource, nowMs });
-    return { type: 'json', code: 200, body };
+    return andThen(this.lister.list(resource, filter, request.query), (list) => {
+      const nowMs = this.options.clock.now();
+      const body = renderList(list, request.rendering, { resource, nowMs });
+      return { type: 'json', code: 200, body };
+    });
   }
 
   private watch(request: ApiRequest, { resource, namespace, name }: Target): ApiResponse {
@@ -343,13 +360,13 @@ export class ApiHandler {
       allowBookmarks: isTrue(query['allowWatchBookmarks']),
       timeoutSeconds: timeout,
     };
-    const { store, clock, registry } = this.options;
+    const { store, clock, registry, versions } = this.options;
     return {
       type: 'watch',
       timeoutSeconds: timeout === 0 ? undefined : timeout,
       open(onEvent, end) {
         let withHeader = true;
-        const stop = openWatch({ store, clock, resource }, options, (event) => {
+        const show = (event: ServerWatchEvent): void => {
           if (rendering.as === 'object' || event.type === 'BOOKMARK' || event.type === 'ERROR')
             return onEvent(event);
           const object = event.object as KubeObject;
@@ -360,7 +377,8 @@ export class ApiHandler {
           });
           withHeader = false;
           return onEvent({ type: event.type, object: rendered });
-        });
+        };
+        const stop = openWatch({ store, clock, versions, resource }, options, show, end);
         const forget = registry.onEnd(resource, end);
         return () => {
           forget();
@@ -374,14 +392,23 @@ export class ApiHandler {
     request: ApiRequest,
     { resource, namespace }: Target,
   ): MaybePromise<ApiResponse> {
-    const { store, deleter } = this.options;
     // Namespaces go one by one, on purpose.
     if (resource.storeName === namespacesStore) throw StatusError.methodNotAllowed();
     if (resource.definition.namespaced && namespace === undefined)
       throw StatusError.methodNotAllowed();
     const options = parseDeleteOptions(request.body, request.query);
     const filter = parseFilter(request.query, resource, namespace);
-    const list = this.lister.list(resource, filter, request.query);
+    const listed = this.lister.list(resource, filter, request.query);
+    return andThen(listed, (list) => this.deleteListed(request, resource, list, options));
+  }
+
+  private deleteListed(
+    request: ApiRequest,
+    resource: Resource,
+    list: KubeList,
+    options: DeleteOptions,
+  ): MaybePromise<ApiResponse> {
+    const { store, deleter } = this.options;
     const waits: Promise<void>[] = [];
     const context = deleteContext(request);
     const deleteFrom = (index: number): MaybePromise<void> => {

@@ -4,8 +4,10 @@
  * path and its kind whatever a CRD says (docs/decisions/0006). Lookups take constant time; lists are made anew
  * only after a change.
  */
+import type { JsonSchema } from '../apis/apiextensions/types.ts';
 import type { KindDefinition } from '../apis/meta/kind-definition.ts';
 import { apiVersionOf } from '../apis/meta/object.ts';
+import type { WebhookConversion } from './crd/conversion-webhook.ts';
 import { compareVersions } from './crd/version-priority.ts';
 import type { GroupResource } from './status-error.ts';
 
@@ -20,8 +22,15 @@ export interface Resource extends GroupResource {
   readonly storeName: string;
   /** The version that is stored. Of native kinds others differ in `apiVersion` alone. */
   readonly storageApiVersion: string;
-  /** Objects of another version go through a conversion webhook: nobody may only relabel them. */
-  readonly isConverted: boolean;
+  /** Of a kind that a CRD brought: what object-versions.ts needs to change the version of an object. */
+  readonly custom: CustomVersions | undefined;
+}
+
+export interface CustomVersions {
+  /** By apiVersion, of every version of the CRD: one that is not served may be stored. */
+  readonly schemas: ReadonlyMap<string, JsonSchema>;
+  /** Who converts; undefined where versions differ in their schemas alone. */
+  readonly webhook: WebhookConversion | undefined;
 }
 
 /** What one CustomResourceDefinition serves. */
@@ -30,7 +39,7 @@ export interface CustomKind {
   readonly definitions: readonly KindDefinition[];
   /** One of the CRD's versions; it need not be served. */
   readonly storageVersion: string;
-  readonly isConverted: boolean;
+  readonly versions: CustomVersions;
 }
 
 export class KindRegistry {
@@ -138,11 +147,11 @@ export class KindRegistry {
       apiVersion,
       storeName,
       storageApiVersion: this.byStoreName.get(storeName)?.apiVersion ?? apiVersion,
-      isConverted: false,
+      custom: undefined,
     });
   }
 
-  private makeResources({ definitions, storageVersion, isConverted }: CustomKind): Resource[] {
+  private makeResources({ definitions, storageVersion, versions }: CustomKind): Resource[] {
     const free = definitions.filter((definition) => {
       const { group, version, plural, kind } = definition;
       return (
@@ -162,7 +171,7 @@ export class KindRegistry {
         apiVersion: apiVersionOf(definition),
         storeName: `${group}/${plural}`,
         storageApiVersion: `${group}/${storageVersion}`,
-        isConverted,
+        custom: versions,
       };
     });
     // The stored version first: it stands for the resource where versions do not matter.

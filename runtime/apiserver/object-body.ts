@@ -9,7 +9,8 @@ import { withoutUnset } from './object-rules.ts';
 import { StatusError } from './status-error.ts';
 
 /**
- * A copy whose top two levels are the caller's to change, in the storage version's `apiVersion`.
+ * A copy whose top two levels are the caller's to change. A native kind gets the storage version's
+ * `apiVersion`, others keep theirs (see `ObjectVersions.load`).
  * @throws {StatusError} 400
  */
 export function readBody(resource: Resource, namespace: string, body: unknown): KubeObject {
@@ -37,5 +38,10 @@ export function readBody(resource: Resource, namespace: string, body: unknown): 
         `the namespace of the provided object does not match the namespace sent on the request`,
       );
   } else delete meta.namespace;
-  return { ...body, apiVersion: resource.storageApiVersion, kind: resource.kind, metadata: meta };
+  return {
+    ...body,
+    apiVersion: resource.custom ? resource.apiVersion : resource.storageApiVersion,
+    kind: resource.kind,
+    metadata: meta,
+  };
 }

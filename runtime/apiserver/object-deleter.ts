@@ -12,6 +12,7 @@ import { getPath, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
 import { durabilityOf, formatTime, isDeletable } from './object-rules.ts';
+import { ObjectVersions } from './object-versions.ts';
 import { namespacesStore, type ObjectRef, type WriteResult } from './object-writer.ts';
 import { deletedStatus, StatusError, type SuccessStatus } from './status-error.ts';
 import type { Store } from './store/store.ts';
@@ -78,11 +79,19 @@ export class ObjectDeleter {
   private readonly store: Store;
   private readonly clock: Clock;
   private readonly admission: AdmissionChain;
+  private readonly versions: ObjectVersions;
 
-  constructor(options: { store: Store; clock: Clock; admission?: AdmissionChain }) {
+  constructor(options: {
+    store: Store;
+    clock: Clock;
+    admission?: AdmissionChain;
+    /** @default one that knows no conversion webhooks */
+    versions?: ObjectVersions;
+  }) {
     this.store = options.store;
     this.clock = options.clock;
     this.admission = options.admission ?? new AdmissionChain([]);
+    this.versions = options.versions ?? new ObjectVersions();
   }
 
   /** @throws {StatusError} 404, or 409 when a precondition does not hold. */
@@ -98,13 +107,29 @@ export class ObjectDeleter {
     if (resource.storeName === namespacesStore && lastingNamespaces.includes(ref.name))
       throw StatusError.forbidden(resource, ref.name, 'this namespace may not be deleted');
     assertPreconditions(resource, old, options);
+    // The server's own cleaning up must not depend on a webhook that may be part of what goes.
+    const shown = context === ownDeletion ? old : this.versions.load(resource, old);
+    return andThen(shown, (oldObject) =>
+      this.deleteJudged({ old, oldObject }, resource, ref, options, context, attempt),
+    );
+  }
+
+  /** @param from the object as it is stored, and as whoever judges the deletion is told. */
+  private deleteJudged(
+    { old, oldObject }: { readonly old: KubeObject; readonly oldObject: KubeObject },
+    resource: Resource,
+    ref: ObjectRef,
+    options: DeleteOptions,
+    context: DeleteContext,
+    attempt: number,
+  ): MaybePromise<DeleteResult> {
     const request = {
       operation: 'DELETE',
       resource,
       subresource: undefined,
       ...ref,
       object: undefined,
-      oldObject: old,
+      oldObject,
       user: context.user,
       dryRun: options.dryRun,
       options: { ...options, dryRun: options.dryRun ? ['All'] : undefined },
@@ -113,7 +138,11 @@ export class ObjectDeleter {
     return andThen(this.admission.mutate(request), () =>
       andThen(this.admission.validate(request), () => {
         if (this.store.get(resource.storeName, ref.namespace, ref.name) === old)
-          return this.commit(resource, old, options, context.mustBeDurable);
+          return this.shown(
+            resource,
+            this.commit(resource, old, options, context.mustBeDurable),
+            context,
+          );
         if (attempt === DELETE_ATTEMPTS_MAX) throw StatusError.conflict(resource, ref.name);
         return this.delete(resource, ref, options, context, attempt + 1);
       }),
@@ -144,6 +173,19 @@ export class ObjectDeleter {
     if (options.dryRun || marked === old) return { code: 200, object: old, durable: undefined };
     const { object, durable } = this.store.put(resource.storeName, marked, durability);
     return { code: 200, object, durable };
+  }
+
+  /** The result as its client reads it. */
+  private shown(
+    resource: Resource,
+    result: DeleteResult,
+    context: DeleteContext,
+  ): MaybePromise<DeleteResult> {
+    const { object } = result;
+    if (context === ownDeletion || object.kind === 'Status') return result;
+    const shown = this.versions.show(resource, object as KubeObject);
+    if (shown instanceof Promise) result.durable?.catch(() => {});
+    return andThen(shown, (one) => ({ ...result, object: one }));
   }
 
   /** The object as it is while it waits for its end; `old` itself when nothing changes. */

@@ -7,9 +7,11 @@ import type { KubeList, KubeObject } from '../apis/meta/object.ts';
 import { isJsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { parseListOptions, type ListOptions } from './list-options.ts';
+import { andThen, type MaybePromise } from './maybe-promise.ts';
+import type { ObjectVersions } from './object-versions.ts';
 import { StatusError } from './status-error.ts';
 import type { Store } from './store/store.ts';
-import { matchesFilter, presentObject, type ObjectFilter } from './watch.ts';
+import { isSelective, matchesFilter, type ObjectFilter } from './watch.ts';
 
 const TOKEN_VERSION = 'meta.k8s.io/v1';
 /** In a token: go on with the latest state, whatever the first chunks showed. */
@@ -28,9 +30,11 @@ interface ContinueToken extends Position {
 
 export class ObjectLister {
   private readonly store: Store;
+  private readonly versions: ObjectVersions;
 
-  constructor(store: Store) {
-    this.store = store;
+  constructor(options: { store: Store; versions: ObjectVersions }) {
+    this.store = options.store;
+    this.versions = options.versions;
   }
 
   /** @throws {StatusError} 400 and 422 for bad parameters, 410 for a version that is gone, 504 for one from the future. */
@@ -38,33 +42,48 @@ export class ObjectLister {
     resource: Resource,
     filter: ObjectFilter,
     query: Readonly<Record<string, string>>,
-  ): KubeList {
+  ): MaybePromise<KubeList> {
     const options = parseListOptions(query);
     const token = parseContinue(options.continueToken, resource, filter);
     const resourceVersion = token ? this.versionOf(token) : this.checkResourceVersion(options);
     const state = this.read(resource, filter, resourceVersion, token);
     const rest = token ? state.slice(firstAfter(state, token)) : state;
-    const isFiltered = filter.labels.length > 0 || filter.fields.length > 0;
-    const all = isFiltered ? rest.filter((object) => matchesFilter(filter, object)) : rest;
+    const isFiltered = isSelective(filter);
     const { limit } = options;
-    const items = limit === 0 || all.length <= limit ? all : all.slice(0, limit);
-    const last = items.at(-1);
-    const left = all.length - items.length;
-    return {
-      kind: `${resource.kind}List`,
-      apiVersion: resource.apiVersion,
-      metadata: {
-        resourceVersion: String(resourceVersion),
-        ...(left > 0 && last
-          ? {
-              continue: formatContinue(resource, resourceVersion, positionOf(last)),
-              // As upstream, which does not count what a selector would leave out.
-              ...(isFiltered ? {} : { remainingItemCount: left }),
-            }
-          : {}),
-      },
-      items: items.map((object) => presentObject(resource, object)),
+    const page = (all: readonly KubeObject[]): readonly KubeObject[] =>
+      limit === 0 || all.length <= limit ? all : all.slice(0, limit);
+    const makeList = (items: readonly KubeObject[], left: number): KubeList => {
+      const last = items.at(-1);
+      return {
+        kind: resource.definition.listKind ?? `${resource.kind}List`,
+        apiVersion: resource.apiVersion,
+        metadata: {
+          resourceVersion: String(resourceVersion),
+          ...(left > 0 && last
+            ? {
+                continue: formatContinue(resource, resourceVersion, positionOf(last)),
+                // As upstream, which does not count what a selector would leave out.
+                ...(isFiltered ? {} : { remainingItemCount: left }),
+              }
+            : {}),
+        },
+        items: items as KubeObject[],
+      };
     };
+    if (!isFiltered) {
+      const chunk = page(rest);
+      return andThen(this.versions.showAll(resource, chunk), (items) =>
+        makeList(items, rest.length - chunk.length),
+      );
+    }
+    // Selectors mean the fields and labels that their client sees, which a conversion may change.
+    const seen = resource.custom ? this.versions.showAll(resource, rest) : rest;
+    return andThen(seen, (candidates) => {
+      const all = candidates.filter((object) => matchesFilter(filter, object));
+      const chunk = page(all);
+      const shown = resource.custom ? chunk : this.versions.showAll(resource, chunk);
+      return andThen(shown, (items) => makeList(items, all.length - chunk.length));
+    });
   }
 
   private read(

@@ -20,6 +20,7 @@ import type { Resource } from './kind-registry.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
 import { readBody } from './object-body.ts';
 import type { DecodeOptions, FieldValidation, ObjectDecoder } from './object-decoder.ts';
+import { ObjectVersions } from './object-versions.ts';
 import {
   assertNoNewFinalizers,
   assertServerFields,
@@ -96,6 +97,8 @@ export interface ObjectWriterOptions {
   readonly admission?: AdmissionChain;
   /** Left out: bodies are taken as they are. */
   readonly decoder?: ObjectDecoder | undefined;
+  /** @default one that knows no conversion webhooks */
+  readonly versions?: ObjectVersions;
 }
 
 /** What a write would leave, before admission. */
@@ -115,6 +118,7 @@ export class ObjectWriter {
   private readonly newUid: () => string;
   private readonly admission: AdmissionChain;
   private readonly decoder: ObjectDecoder | undefined;
+  private readonly versions: ObjectVersions;
 
   constructor(options: ObjectWriterOptions) {
     this.store = options.store;
@@ -123,6 +127,7 @@ export class ObjectWriter {
     this.newUid = options.newUid;
     this.admission = options.admission ?? new AdmissionChain([]);
     this.decoder = options.decoder;
+    this.versions = options.versions ?? new ObjectVersions();
   }
 
   /** Takes ownership of `body`. @throws {StatusError} */
@@ -209,8 +214,8 @@ export class ObjectWriter {
     });
   }
 
-  /** The object in the version that was asked for. */
-  present(resource: Resource, object: KubeObject): KubeObject {
+  /** What a patch changes: the object under the name of the version that was asked for. */
+  private present(resource: Resource, object: KubeObject): KubeObject {
     return object.apiVersion === resource.apiVersion
       ? object
       : { ...object, apiVersion: resource.apiVersion };
@@ -316,11 +321,13 @@ export class ObjectWriter {
     const named = isGenerated ? withGeneratedName(object, this.random) : object;
     const { name } = named.metadata;
     assertValid(resource, named, this.judged(context, undefined));
-    return andThen(this.admission.validate({ ...request, name, object: named }), () => {
+    const validated = this.admission.validate({ ...request, name, object: named });
+    const kept = andThen(validated, () => this.versions.keep(resource, named));
+    return andThen(kept, (stored) => {
       if (!this.store.get(resource.storeName, namespace, name)) {
         // The namespace may have gone while a webhook was asked.
         this.assertNamespaceAccepts(resource, namespace, name);
-        return this.commit(resource, undefined, named, context, 201);
+        return this.commit(resource, undefined, stored, context, 201);
       }
       if (!isGenerated || attempt === GENERATE_ATTEMPTS_MAX)
         throw StatusError.alreadyExists(resource, name);
@@ -383,9 +390,23 @@ export class ObjectWriter {
     make: (old: KubeObject | undefined) => Candidate,
     attempt = 1,
   ): MaybePromise<WriteResult> {
-    const old = this.store.get(resource.storeName, ref.namespace, ref.name);
+    const stored = this.store.get(resource.storeName, ref.namespace, ref.name);
+    if (!stored) return this.insert(resource, ref.namespace, make(undefined), context);
+    return andThen(this.versions.load(resource, stored), (old) =>
+      this.rewriteFrom({ stored, old }, resource, ref, context, make, attempt),
+    );
+  }
+
+  /** @param from the object as it is stored, and the same in the version of the request. */
+  private rewriteFrom(
+    { stored, old }: { readonly stored: KubeObject; readonly old: KubeObject },
+    resource: Resource,
+    ref: ObjectRef,
+    context: Operation,
+    make: (old: KubeObject | undefined) => Candidate,
+    attempt: number,
+  ): MaybePromise<WriteResult> {
     const candidate = make(old);
-    if (!old) return this.insert(resource, ref.namespace, candidate, context);
     const { object, appliedFields } = candidate;
     assertUnchanged(resource, old, object);
     if (context.subresource === undefined) assertServerFields(resource, old, object);
@@ -402,11 +423,14 @@ export class ObjectWriter {
       const next =
         admitted === prepared ? admitted : withDefaults(resource, owned(admitted), judged);
       this.finishRewrite(resource, old, next, context, judged);
-      return andThen(this.admission.validate({ ...request, object: next }), () => {
-        if (this.store.get(resource.storeName, ref.namespace, ref.name) === old)
-          return isSameObject(old, next)
-            ? { code: 200, object: this.present(resource, old), durable: undefined }
-            : this.commit(resource, old, next, context, 200);
+      const validated = this.admission.validate({ ...request, object: next });
+      const kept = andThen(validated, () => this.versions.keep(resource, next));
+      return andThen(kept, (changed) => {
+        // Compared as stored: after a change of the storage version, a write of the same moves it there.
+        if (this.store.get(resource.storeName, ref.namespace, ref.name) === stored)
+          return isSameObject(stored, changed)
+            ? this.shown(resource, { code: 200, object: stored, durable: undefined })
+            : this.commit(resource, stored, changed, context, 200);
         if (attempt === REWRITE_ATTEMPTS_MAX) throw StatusError.conflict(resource, ref.name);
         return this.rewrite(resource, ref, context, make, attempt + 1);
       });
@@ -462,13 +486,22 @@ export class ObjectWriter {
     object: KubeObject,
     context: WriteContext,
     code: number,
-  ): WriteResult {
-    if (context.dryRun) return { code, object: this.present(resource, object), durable: undefined };
+  ): MaybePromise<WriteResult> {
+    if (context.dryRun) return this.shown(resource, { code, object, durable: undefined });
     const durability = durabilityOf(resource, context.mustBeDurable);
     const written = isDeletable(object)
       ? this.finishDeletion(resource, old, object, durability)
       : this.store.put(resource.storeName, object, durability);
-    return { code, object: this.present(resource, written.object), durable: written.durable };
+    return this.shown(resource, { code, object: written.object, durable: written.durable });
+  }
+
+  /** The result as its client reads it. */
+  private shown(resource: Resource, result: WriteResult): MaybePromise<WriteResult> {
+    const object = this.versions.show(resource, result.object);
+    if (object === result.object) return result;
+    // Nobody may wait for the disk once the answer is a webhook's failure.
+    if (object instanceof Promise) result.durable?.catch(() => {});
+    return andThen(object, (one) => ({ ...result, object: one }));
   }
 
   /** The last finalizer went: the object goes with it, and its last state is the answer. */

@@ -20,6 +20,7 @@ import { AccessControl } from './auth/access-control.ts';
 import { openGate, type AccessGate } from './auth/access-gate.ts';
 import { JWKS_PATH, OPENID_CONFIGURATION_PATH } from './auth/service-account-tokens.ts';
 import { makeNegotiatingCodec } from './codec/negotiating-codec.ts';
+import { ConversionWebhook } from './crd/conversion-webhook.ts';
 import { CustomAdmission } from './crd/custom-admission.ts';
 import { CustomDecoder } from './crd/custom-decoder.ts';
 import { CustomKinds } from './crd/custom-kinds.ts';
@@ -38,6 +39,7 @@ import { makeInProcessTransport } from './in-process-transport.ts';
 import { KindRegistry } from './kind-registry.ts';
 import { createInitialNamespaces, NamespaceLifecycle } from './namespace-lifecycle.ts';
 import { ObjectDeleter } from './object-deleter.ts';
+import { ObjectVersions } from './object-versions.ts';
 import { ObjectWriter } from './object-writer.ts';
 import { OpenWatches } from './open-watches.ts';
 import { hasMessages } from './protobuf/has-messages.ts';
@@ -136,9 +138,10 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     mountsTokens: options.mountsServiceAccountTokens ?? false,
     rootCa: options.tls?.clientCa,
   });
+  const versions = new ObjectVersions(new ConversionWebhook({ client: webhooks, newUid }));
   const admission = new AdmissionChain([
     new CustomAdmission(),
-    new WebhookAdmission({ store, registry, client: webhooks, newUid, logger }),
+    new WebhookAdmission({ store, registry, client: webhooks, versions, newUid, logger }),
     addresses,
     ...access.admission,
   ]);
@@ -149,8 +152,9 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     newUid,
     admission,
     decoder: makeSchemaDecoder(new CustomDecoder()),
+    versions,
   });
-  const deleter = new ObjectDeleter({ store, clock, admission });
+  const deleter = new ObjectDeleter({ store, clock, admission, versions });
   const watches = new OpenWatches(clock);
   let address = '';
   const handler = new ApiHandler({
@@ -158,6 +162,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     registry,
     writer,
     deleter,
+    versions,
     clock,
     readPodLog: options.readPodLog,
     subresources: new Map([

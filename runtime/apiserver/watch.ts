@@ -11,11 +11,15 @@ import type { Resource } from './kind-registry.ts';
 import { matchesLabels, type LabelSelector } from './label-selector.ts';
 import { StatusError } from './status-error.ts';
 import type { Interest, Store, StoreChange } from './store/store.ts';
+import { andThen, type MaybePromise } from './maybe-promise.ts';
+import type { ObjectVersions } from './object-versions.ts';
 
 /** As upstream: about once a minute, and once more shortly before the watch ends. */
 const BOOKMARK_PERIOD_MS = 60_000;
 const LAST_BOOKMARK_BEFORE_END_MS = 2_000;
 const INITIAL_EVENTS_END = 'k8s.io/initial-events-end';
+/** Events of one watch that wait for a conversion webhook; a watch that lags further begins again. */
+const WAITING_MAX = 10_000;
 
 export interface ObjectFilter {
   /** Undefined: all namespaces. */
@@ -44,16 +48,30 @@ export const matchesFilter = (filter: ObjectFilter, object: KubeObject): boolean
   (filter.labels.length === 0 || matchesLabels(filter.labels, object.metadata.labels)) &&
   (filter.fields.length === 0 || matchesFields(filter.fields, object));
 
+/** Whether anything but the namespace decides. */
+export const isSelective = ({ labels, fields }: ObjectFilter): boolean =>
+  labels.length > 0 || fields.length > 0;
+
+export interface WatchSource {
+  readonly store: Store;
+  readonly clock: Clock;
+  readonly versions: ObjectVersions;
+  readonly resource: Resource;
+}
+
 /**
  * Delivers what is due now before it returns, and goes on until the returned function is called.
+ * Of a kind that a webhook converts, events come when it has answered, in their order; when it
+ * fails, an ERROR comes and then `onEnd`.
  * @throws {StatusError} 410 when the history does not reach back; 504 for a version from the future.
  */
 export function openWatch(
-  source: { store: Store; clock: Clock; resource: Resource },
+  source: WatchSource,
   options: WatchOptions,
   onEvent: (event: ServerWatchEvent) => void,
+  onEnd: () => void = noop,
 ): () => void {
-  const { store, clock, resource } = source;
+  const { store, clock, resource, versions } = source;
   const { filter, resourceVersion = 0 } = options;
   if (resourceVersion > store.resourceVersion)
     throw StatusError.resourceVersionTooLarge(resourceVersion, store.resourceVersion);
@@ -62,9 +80,24 @@ export function openWatch(
   if (!missed)
     throw StatusError.expired(resourceVersion, store.oldestResourceVersion(resource.storeName));
 
+  const order = new EventOrder((error) => {
+    stop();
+    onEvent({ type: 'ERROR', object: toErrorStatus(error) });
+    onEnd();
+  });
   const deliver = (change: StoreChange): void => {
-    const event = filterChange(change, filter);
-    if (event) onEvent({ type: event.type, object: presentObject(resource, event.object) });
+    if (!resource.custom) {
+      const event = filterChange(change, filter);
+      if (event) onEvent({ type: event.type, object: versions.show(resource, event.object) });
+      return;
+    }
+    order.add(
+      () => showChange(change, source, filter),
+      (shown) => {
+        const event = filterChange(shown, filter);
+        if (event) onEvent(event);
+      },
+    );
   };
   // A listener hears changes that were accepted before it came and not delivered yet (a watch that
   // opens inside another's event): those are in the state or the history already.
@@ -74,29 +107,131 @@ export function openWatch(
     (change) => {
       if (change.resourceVersion > start) deliver(change);
     },
-    interestOf(filter),
+    // What a webhook makes of the labels is not known before it is asked.
+    resource.custom?.webhook ? { namespace: filter.namespace } : interestOf(filter),
   );
+  const timers: CancelTimer[] = [];
+  const stop = (): void => {
+    order.stop();
+    stopListening();
+    for (const cancel of timers) cancel();
+  };
   const bookmark = (annotations?: Record<string, string>): void =>
-    onEvent({ type: 'BOOKMARK', object: makeBookmark(resource, store, annotations) });
+    order.add(
+      () => makeBookmark(resource, store, annotations),
+      (object) => onEvent({ type: 'BOOKMARK', object }),
+    );
 
-  if (startsWithState)
-    for (const object of store.list(resource.storeName, filter.namespace))
-      if (matchesFilter(filter, object))
-        onEvent({ type: 'ADDED', object: presentObject(resource, object) });
+  if (startsWithState) {
+    const state = store.list(resource.storeName, filter.namespace);
+    const seen = (): MaybePromise<readonly KubeObject[]> =>
+      resource.custom
+        ? versions.showAll(resource, state)
+        : versions.showAll(
+            resource,
+            state.filter((object) => matchesFilter(filter, object)),
+          );
+    order.add(seen, (objects) => {
+      for (const object of objects)
+        if (!resource.custom || matchesFilter(filter, object)) onEvent({ type: 'ADDED', object });
+    });
+  }
   for (const change of missed) deliver(change);
   if (options.sendInitialEvents && options.allowBookmarks)
     bookmark({ [INITIAL_EVENTS_END]: 'true' });
   const { timeoutSeconds = 0 } = options;
   const lastBookmarkMs = timeoutSeconds * 1_000 - LAST_BOOKMARK_BEFORE_END_MS;
-  const timers: CancelTimer[] = [];
   if (options.allowBookmarks) {
     timers.push(clock.every(BOOKMARK_PERIOD_MS, () => bookmark()));
     if (lastBookmarkMs > 0) timers.push(clock.after(lastBookmarkMs, () => bookmark()));
   }
-  return () => {
-    stopListening();
-    for (const cancel of timers) cancel();
-  };
+  return stop;
+}
+
+/**
+ * Hands over one result after the other although they become ready in any order; at once where
+ * there is nothing to wait for. The first failure is the last thing that happens.
+ */
+class EventOrder {
+  private readonly onFailure: (error: unknown) => void;
+  private tail: Promise<void> | undefined;
+  private waiting = 0;
+  private isStopped = false;
+
+  constructor(onFailure: (error: unknown) => void) {
+    this.onFailure = onFailure;
+  }
+
+  /** `make` begins at once; `hand` has its turn. */
+  add<T>(make: () => MaybePromise<T>, hand: (value: T) => void): void {
+    if (this.isStopped) return;
+    let value: MaybePromise<T>;
+    try {
+      value = make();
+    } catch (error) {
+      value = Promise.reject(error as Error);
+    }
+    if (!(value instanceof Promise) && !this.tail) {
+      hand(value);
+      return;
+    }
+    // Who waits in vain must not end the process; its turn below hears of the failure.
+    if (value instanceof Promise) value.catch(noop);
+    if (++this.waiting > WAITING_MAX) {
+      this.fail(StatusError.expired(0, 0));
+      return;
+    }
+    const before = this.tail ?? Promise.resolve();
+    const turn = before
+      .then(() => value)
+      .then(
+        (ready) => {
+          if (!this.isStopped) hand(ready);
+        },
+        (error: unknown) => this.fail(error),
+      )
+      .then(() => {
+        this.waiting--;
+        if (this.tail === turn) this.tail = undefined;
+      });
+    this.tail = turn;
+  }
+
+  stop(): void {
+    this.isStopped = true;
+  }
+
+  private fail(error: unknown): void {
+    if (this.isStopped) return;
+    this.isStopped = true;
+    this.onFailure(error);
+  }
+}
+
+const toErrorStatus = (error: unknown): unknown =>
+  (error instanceof StatusError
+    ? error
+    : StatusError.internal(error instanceof Error ? error.message : String(error))
+  ).status;
+
+const noop = (): void => {};
+
+/** A change with its objects as the watch's client sees them, of a kind whose versions differ. */
+function showChange(
+  change: StoreChange,
+  { resource, versions }: WatchSource,
+  filter: ObjectFilter,
+): MaybePromise<StoreChange> {
+  const { object, previous } = change;
+  return andThen(versions.show(resource, object), (shown) => {
+    // Without selectors nobody looks at what was before.
+    if (!previous || !isSelective(filter)) return { ...change, object: shown };
+    return andThen(versions.show(resource, previous), (before) => ({
+      ...change,
+      object: shown,
+      previous: before,
+    }));
+  });
 }
 
 /** What the store may leave out for this watch: the filter itself still decides. */
@@ -134,20 +269,6 @@ function leftObject(previous: KubeObject, object: KubeObject): KubeObject {
     leftObjects.set(object, left);
   }
   return left;
-}
-
-/** Stored objects in other versions than the stored one, made once for all who ask. */
-const presented = new WeakMap<KubeObject, KubeObject>();
-
-/** A stored object in the version that was asked for. */
-export function presentObject(resource: Resource, object: KubeObject): KubeObject {
-  const { apiVersion } = resource;
-  if (object.apiVersion === apiVersion) return object;
-  const known = presented.get(object);
-  if (known?.apiVersion === apiVersion) return known;
-  const made = Object.freeze({ ...object, apiVersion });
-  presented.set(object, made);
-  return made;
 }
 
 function makeBookmark(

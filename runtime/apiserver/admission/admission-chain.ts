@@ -17,9 +17,9 @@ export interface AdmissionRequest {
   readonly namespace: string;
   /** Empty while a generated name is not made yet. */
   readonly name: string;
-  /** In `resource`'s storage version. Undefined for DELETE. A plugin that changes it returns a copy. */
+  /** In `resource`'s version, or of a native kind in its storage version. Undefined for DELETE. A plugin that changes it returns a copy. */
   readonly object: KubeObject | undefined;
-  /** As stored (frozen). Undefined for CREATE and CONNECT. */
+  /** In the same version, frozen. Undefined for CREATE and CONNECT. */
   readonly oldObject: KubeObject | undefined;
   readonly user: UserInfo;
   readonly dryRun: boolean;

@@ -38,8 +38,8 @@ export function makeReview(
   const optionsKind = optionsKinds[operation];
   const inVersion = (value: AdmissionRequest['object']): unknown => {
     if (value === undefined) return null;
-    // A converted kind is sent as it is stored; relabelling would be a lie about its schema.
-    if (value.kind !== resource.kind || resource.isConverted) return value;
+    // Of a CRD's kind the caller has converted it: a new label would be a lie about its schema.
+    if (value.kind !== resource.kind) return value;
     return value.apiVersion === matched.apiVersion
       ? value
       : { ...value, apiVersion: matched.apiVersion };

@@ -9,7 +9,8 @@ import type { KubeObject } from '../../apis/meta/object.ts';
 import type { Logger } from '../../std/logger.ts';
 import { isJsonObject, jsonEqual, type JsonObject } from '../json-value.ts';
 import type { KindRegistry } from '../kind-registry.ts';
-import type { MaybePromise } from '../maybe-promise.ts';
+import { andThen, type MaybePromise } from '../maybe-promise.ts';
+import type { ObjectVersions } from '../object-versions.ts';
 import { applyJsonPatch } from '../patch/json-patch.ts';
 import { StatusError } from '../status-error.ts';
 import type { Store } from '../store/store.ts';
@@ -35,8 +36,16 @@ export interface WebhookAdmissionOptions {
   readonly store: Store;
   readonly registry: KindRegistry;
   readonly client: WebhookClient;
+  /** Makes the version of an object that a hook's rules name. */
+  readonly versions: ObjectVersions;
   readonly newUid: () => string;
   readonly logger: Logger;
+}
+
+/** A hook that is to be called, and the request as it is told. */
+interface Call {
+  readonly candidate: Invocation;
+  readonly versioned: AdmissionRequest;
 }
 
 /** No answer, or none that can be used: what `failurePolicy` is about. A refusal is none of these. */
@@ -65,9 +74,15 @@ export class WebhookAdmission implements AdmissionPlugin {
   validate(request: AdmissionRequest): MaybePromise<void> {
     const candidates = this.validating.find(request);
     if (candidates.length === 0) return assertConditionsCompile(request);
-    const hooks = candidates.filter((candidate) => this.concerns(candidate, request));
-    if (hooks.length === 0) return undefined;
-    return this.validateBy(hooks, request);
+    const chosen = candidates.map((candidate) =>
+      andThen(this.versioned(candidate, request), (versioned) =>
+        this.concerns(candidate, versioned) ? { candidate, versioned } : undefined,
+      ),
+    );
+    if (chosen.some((one) => one instanceof Promise))
+      return Promise.all(chosen).then((calls) => this.validateBy(calls));
+    const calls = (chosen as (Call | undefined)[]).filter((call) => call !== undefined);
+    return calls.length === 0 ? undefined : this.validateBy(calls);
   }
 
   private async mutateBy(
@@ -78,24 +93,49 @@ export class WebhookAdmission implements AdmissionPlugin {
     /** Hooks that want another look, and what the object was when they had theirs. */
     const called = new Map<Invocation, KubeObject | undefined>();
     for (const candidate of candidates) {
-      if (!this.concerns(candidate, current)) continue;
-      current = withObject(current, await this.mutateOnce(candidate, current));
+      const versioned = await this.versioned(candidate, current);
+      if (!this.concerns(candidate, versioned)) continue;
+      current = withObject(current, await this.mutateOnce(candidate, current, versioned));
       if (candidate.hook.reinvocationPolicy === 'IfNeeded') called.set(candidate, current.object);
     }
     // One more round at most, for those whose own result somebody changed after them.
     for (const [candidate, seen] of called) {
-      if (jsonEqual(seen, current.object) || !this.concerns(candidate, current)) continue;
-      current = withObject(current, await this.mutateOnce(candidate, current));
+      if (jsonEqual(seen, current.object)) continue;
+      const versioned = await this.versioned(candidate, current);
+      if (!this.concerns(candidate, versioned)) continue;
+      current = withObject(current, await this.mutateOnce(candidate, current, versioned));
     }
     return current.object;
   }
 
+  /** The request with its objects in the version that a hook's rules name; mostly it is itself. */
+  private versioned(
+    { resource: matched }: Invocation,
+    request: AdmissionRequest,
+  ): MaybePromise<AdmissionRequest> {
+    const { resource, object, oldObject } = request;
+    if (!resource.custom) return request;
+    const convert = (one: KubeObject | undefined): MaybePromise<KubeObject | undefined> =>
+      one === undefined || one.kind !== resource.kind
+        ? one
+        : this.options.versions.convert(resource, one, matched.apiVersion);
+    return andThen(convert(object), (next) =>
+      andThen(convert(oldObject), (before) =>
+        next === object && before === oldObject
+          ? request
+          : { ...request, object: next, oldObject: before },
+      ),
+    );
+  }
+
+  /** @param versioned what the hook is told of `request`. @returns the object in the request's version. */
   private async mutateOnce(
     invocation: Invocation,
     request: AdmissionRequest,
+    versioned: AdmissionRequest,
   ): Promise<KubeObject | undefined> {
     const { hook } = invocation;
-    const answer = await this.ask(invocation, request, true);
+    const answer = await this.ask(invocation, versioned, true);
     if (answer?.patch === undefined) return request.object;
     const patch = decodePatch(answer.patch);
     if (patch instanceof WebhookFailure) {
@@ -103,16 +143,18 @@ export class WebhookAdmission implements AdmissionPlugin {
       return request.object;
     }
     if (patch.length === 0) return request.object;
-    if (request.object === undefined)
+    if (request.object === undefined || versioned.object === undefined)
       throw StatusError.internal(
         `admission webhook ${JSON.stringify(hook.name)} attempted to modify the object, which is not supported for this operation`,
       );
-    return applyPatch(request.object, patch);
+    const patched = applyPatch(versioned.object, patch);
+    if (versioned === request) return patched;
+    return this.options.versions.convert(request.resource, patched, request.object.apiVersion);
   }
 
-  private async validateBy(hooks: readonly Invocation[], request: AdmissionRequest): Promise<void> {
+  private async validateBy(calls: readonly (Call | undefined)[]): Promise<void> {
     const results = await Promise.allSettled(
-      hooks.map((invocation) => this.ask(invocation, request, false)),
+      calls.map((call) => call && this.ask(call.candidate, call.versioned, false)),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }

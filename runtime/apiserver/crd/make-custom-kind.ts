@@ -26,21 +26,30 @@ const columnTypes: readonly PrinterColumn['type'][] = [
 ];
 
 export function makeCustomKind(crd: CustomResourceDefinition): CustomKind {
-  const { versions, conversion } = crd.spec;
+  const { group, versions, conversion } = crd.spec;
+  const { clientConfig, conversionReviewVersions = [] } = conversion?.webhook ?? {};
   return {
     definitions: versions
       .filter(({ served }) => served)
       .map((version) => makeDefinition(crd, version)),
     storageVersion: versions.find(({ storage }) => storage)?.name ?? '',
-    isConverted: conversion?.strategy === 'Webhook',
+    versions: {
+      schemas: new Map(versions.map((version) => [`${group}/${version.name}`, schemaOf(version)])),
+      webhook:
+        conversion?.strategy === 'Webhook' && clientConfig
+          ? { clientConfig, reviewVersions: conversionReviewVersions }
+          : undefined,
+    },
   };
 }
+
+const schemaOf = ({ schema }: DefinedVersion): JsonSchema => schema?.openAPIV3Schema ?? {};
 
 function makeDefinition(crd: CustomResourceDefinition, version: DefinedVersion): KindDefinition {
   const { group, scope, names } = crd.spec;
   const accepted = crd.status?.acceptedNames ?? {};
   const { plural, kind } = names;
-  const schema = version.schema?.openAPIV3Schema ?? {};
+  const schema = schemaOf(version);
   const scale = version.subresources?.scale;
   const { shortNames, categories } = accepted;
   const isLeaving = crd.metadata.deletionTimestamp !== undefined;
