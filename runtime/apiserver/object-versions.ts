@@ -32,7 +32,9 @@ export class ObjectVersions {
   show(resource: Resource, object: KubeObject): MaybePromise<KubeObject> {
     const { custom } = resource;
     if (!custom) return this.relabel(resource, object);
-    return this.shownOf(resource).get(object) ?? this.showNew(resource, custom, [object])[0]!;
+    const known = this.shownOf(resource);
+    if (!known.has(object)) this.showNew(known, resource, custom, [object]);
+    return known.get(object) ?? object;
   }
 
   /** In their order. One call of a webhook serves many. @throws {StatusError} 500 */
@@ -41,7 +43,7 @@ export class ObjectVersions {
     if (!custom) return objects.map((object) => this.relabel(resource, object));
     const known = this.shownOf(resource);
     const fresh = objects.filter((object) => !known.has(object));
-    if (fresh.length > 0) this.showNew(resource, custom, fresh);
+    if (fresh.length > 0) this.showNew(known, resource, custom, fresh);
     return inOrder(objects.map((object) => known.get(object) ?? object));
   }
 
@@ -78,20 +80,20 @@ export class ObjectVersions {
     return known;
   }
 
-  /** Also takes note of conversions under way, so that ten watches make one call of a webhook. */
+  /** Notes in `known` what is shown of each; also while it is under way, so that ten watches ask once. */
   private showNew(
+    known: Shown,
     resource: Resource,
     custom: CustomVersions,
     objects: readonly KubeObject[],
-  ): readonly MaybePromise<KubeObject>[] {
-    const known = this.shownOf(resource);
+  ): void {
     const stored = objects.map((object) => conformStored(object, custom));
     const converted = this.convertAll(custom, stored, resource.apiVersion);
-    if (!(converted instanceof Promise)) {
-      objects.forEach((object, index) => known.set(object, deepFreeze(converted[index] ?? object)));
-      return objects.map((object) => known.get(object) ?? object);
-    }
-    return objects.map((object, index) => {
+    for (const [index, object] of objects.entries()) {
+      if (!(converted instanceof Promise)) {
+        known.set(object, deepFreeze(converted[index] ?? object));
+        continue;
+      }
       const one = converted.then(
         (all) => {
           const made = deepFreeze(all[index] ?? object);
@@ -106,8 +108,7 @@ export class ObjectVersions {
       );
       one.catch(() => {});
       known.set(object, one);
-      return one;
-    });
+    }
   }
 
   private convertAll(
@@ -157,6 +158,6 @@ function schemaOf(
 
 function inOrder(values: readonly MaybePromise<KubeObject>[]): MaybePromise<readonly KubeObject[]> {
   return values.some((value) => value instanceof Promise)
-    ? Promise.all(values)
+    ? Promise.all(values.map(async (value) => value))
     : (values as readonly KubeObject[]);
 }

@@ -169,7 +169,7 @@ class EventOrder {
     try {
       value = make();
     } catch (error) {
-      value = Promise.reject(error as Error);
+      value = Promise.reject<T>(error);
     }
     if (!(value instanceof Promise) && !this.tail) {
       hand(value);

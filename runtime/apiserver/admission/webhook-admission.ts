@@ -79,10 +79,8 @@ export class WebhookAdmission implements AdmissionPlugin {
         this.concerns(candidate, versioned) ? { candidate, versioned } : undefined,
       ),
     );
-    if (chosen.some((one) => one instanceof Promise))
-      return Promise.all(chosen).then((calls) => this.validateBy(calls));
-    const calls = (chosen as (Call | undefined)[]).filter((call) => call !== undefined);
-    return calls.length === 0 ? undefined : this.validateBy(calls);
+    if (chosen.every((call) => call === undefined)) return undefined;
+    return this.validateBy(chosen);
   }
 
   private async mutateBy(
@@ -152,9 +150,12 @@ export class WebhookAdmission implements AdmissionPlugin {
     return this.options.versions.convert(request.resource, patched, request.object.apiVersion);
   }
 
-  private async validateBy(calls: readonly (Call | undefined)[]): Promise<void> {
+  private async validateBy(calls: readonly MaybePromise<Call | undefined>[]): Promise<void> {
     const results = await Promise.allSettled(
-      calls.map((call) => call && this.ask(call.candidate, call.versioned, false)),
+      calls.map(async (promised) => {
+        const call = await promised;
+        if (call) await this.ask(call.candidate, call.versioned, false);
+      }),
     );
     for (const result of results) if (result.status === 'rejected') throw result.reason;
   }
