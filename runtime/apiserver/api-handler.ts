@@ -4,72 +4,39 @@
  * happens synchronously in the call unless admission has to ask somebody else; waiting for the disk
  * is left to the caller.
  */
-import type { KubeList, KubeObject } from '../apis/meta/object.ts';
 import type { Clock } from '../std/clock.ts';
 import {
-  isTrue,
-  parseFilter,
-  parseNumber,
   patchTypes,
   readPatch,
   requireBody,
   writeContext,
   type ApiRequest,
 } from './api-request.ts';
+import type { ApiResponse, QuestionHandler, SubresourceHandler } from './api-response.ts';
+import { deleteCollection, deleteContext } from './collection-deletion.ts';
 import { healthPaths, makeAggregatedDiscovery, makeDocument } from './discovery.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
-import { parseDeleteOptions, type DeleteOptions } from './delete-options.ts';
-import type { DeleteContext, ObjectDeleter } from './object-deleter.ts';
-import { checkWatchOptions } from './list-options.ts';
-import { ObjectLister } from './object-lister.ts';
+import { parseDeleteOptions } from './delete-options.ts';
+import type { ObjectDeleter } from './object-deleter.ts';
+import { ObjectReader } from './object-reader.ts';
 import type { ObjectVersions } from './object-versions.ts';
-import {
-  namespacesStore,
-  type ObjectRef,
-  type ObjectWriter,
-  type WriteResult,
-} from './object-writer.ts';
+import type { ObjectRef, ObjectWriter, WriteResult } from './object-writer.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
 import { openPodLog, type PodLogReader } from './pod-log.ts';
+import { isTrue } from './query-flag.ts';
 import { parseResourcePath } from './request-path.ts';
 import { toScale, withScale, type Scale } from './scale-subresource.ts';
-import { formatGroupResource, StatusError, type Status } from './status-error.ts';
+import { formatGroupResource, StatusError } from './status-error.ts';
 import type { Store } from './store/store.ts';
-import { plainRendering, renderList, renderObject } from './table.ts';
-import { openWatch, type ServerWatchEvent } from './watch.ts';
-
-/** Exactly one kind of answer. A `watch` or a `log` starts when its function is called. */
-export type ApiResponse =
-  | {
-      readonly type: 'json';
-      readonly code: number;
-      readonly body: unknown;
-      /** The answer must wait for it, and is a 500 when it rejects. */
-      readonly durable?: Promise<void> | undefined;
-      /** Overrides `application/json`. */
-      readonly contentType?: string;
-    }
-  | { readonly type: 'text'; readonly code: number; readonly body: string }
-  | {
-      readonly type: 'watch';
-      readonly timeoutSeconds: number | undefined;
-      /** Returns how to end it; calls `end` when the server has to. @throws {StatusError} before the first event only. */
-      readonly open: (onEvent: (event: ServerWatchEvent) => void, end: () => void) => () => void;
-    }
-  | {
-      readonly type: 'log';
-      /** The signal aborts when nobody reads any longer. */
-      readonly open: (signal: AbortSignal) => AsyncIterable<Uint8Array>;
-    };
 
 export interface ApiHandlerOptions {
   readonly store: Store;
   readonly registry: KindRegistry;
+  readonly versions: ObjectVersions;
   readonly writer: ObjectWriter;
   readonly deleter: ObjectDeleter;
-  readonly versions: ObjectVersions;
   readonly clock: Clock;
   readonly readPodLog: PodLogReader | undefined;
   /**
@@ -88,30 +55,6 @@ export interface ApiHandlerOptions {
 const AGGREGATED_DISCOVERY_TYPE =
   'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
-/** Paths that need no credentials. */
-export const isPublicPath = (path: string): boolean =>
-  path === '/version' ||
-  healthPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
-
-/** Answers one subresource, whatever the method. @throws {StatusError} 405 for a method it has not. */
-export type SubresourceHandler = (
-  request: ApiRequest,
-  target: SubresourceTarget,
-) => MaybePromise<ApiResponse>;
-
-/** Answers a create of a virtual kind. @param namespace empty for one without. @throws {StatusError} */
-export type QuestionHandler = (
-  request: ApiRequest,
-  resource: Resource,
-  namespace: string,
-) => MaybePromise<ApiResponse>;
-
-export interface SubresourceTarget {
-  readonly resource: Resource;
-  readonly ref: ObjectRef;
-  readonly subresource: string;
-}
-
 const pageNotFound: ApiResponse = { type: 'text', code: 404, body: '404 page not found\n' };
 /** First segments of the paths that are served beside those of groups. */
 const knownRoots = new Set([
@@ -129,15 +72,17 @@ interface Target {
   readonly namespace: string | undefined;
   readonly name: string | undefined;
   readonly subresource: string | undefined;
+  /** The path asks for a watch, whatever the query says. */
+  readonly isWatch: boolean;
 }
 
 export class ApiHandler {
   private readonly options: ApiHandlerOptions;
-  private readonly lister: ObjectLister;
+  private readonly reader: ObjectReader;
 
   constructor(options: ApiHandlerOptions) {
     this.options = options;
-    this.lister = new ObjectLister(options);
+    this.reader = new ObjectReader(options);
   }
 
   /** @throws {StatusError} every refusal; anything else that is thrown is a defect. */
@@ -145,6 +90,7 @@ export class ApiHandler {
     if (!request.isTrusted && this.isNobodysPath(request.path)) return pageNotFound;
     const target = this.findTarget(request.path);
     if (!target) return this.describe(request);
+    if (target.isWatch) return this.reader.watch(request, target);
     const { deprecationWarning } = target.resource.definition;
     if (deprecationWarning !== undefined) request.warnings.push(deprecationWarning);
     if (target.name === undefined) return this.handleCollection(request, target);
@@ -199,8 +145,8 @@ export class ApiHandler {
     }
     switch (request.method) {
       case 'GET':
-        if (isTrue(request.query['watch'])) return this.watch(request, target);
-        return this.list(request, target);
+        if (isTrue(request.query['watch'])) return this.reader.watch(request, target);
+        return this.reader.list(request, target);
       case 'POST': {
         if (resource.definition.namespaced && namespace === undefined)
           throw StatusError.methodNotAllowed();
@@ -213,7 +159,7 @@ export class ApiHandler {
         );
       }
       case 'DELETE':
-        return this.deleteCollection(request, target);
+        return deleteCollection(request, target, { ...this.options, reader: this.reader });
       default:
         throw StatusError.methodNotAllowed();
     }
@@ -228,7 +174,7 @@ export class ApiHandler {
     const { writer, deleter } = this.options;
     switch (request.method) {
       case 'GET': {
-        return this.answerRead(request, resource, ref);
+        return this.reader.get(request, resource, ref);
       }
       case 'PUT': {
         const context = { ...writeContext(request), subresource: undefined };
@@ -266,7 +212,7 @@ export class ApiHandler {
     const { writer } = this.options;
     switch (request.method) {
       case 'GET':
-        return this.answerRead(request, resource, ref);
+        return this.reader.get(request, resource, ref);
       case 'PUT': {
         const context = { ...writeContext(request), subresource: 'status' as const };
         return this.written(
@@ -294,7 +240,7 @@ export class ApiHandler {
     ref: ObjectRef,
   ): MaybePromise<ApiResponse> {
     if (request.method === 'GET')
-      return andThen(this.read(resource, ref), (object) => ({
+      return andThen(this.reader.read(resource, ref), (object) => ({
         type: 'json',
         code: 200,
         body: toScale(resource, object),
@@ -315,146 +261,15 @@ export class ApiHandler {
     }));
   }
 
-  private answerRead(
-    request: ApiRequest,
-    resource: Resource,
-    ref: ObjectRef,
-  ): MaybePromise<ApiResponse> {
-    return andThen(this.read(resource, ref), (object) =>
-      this.rendered(request, resource, 200, object),
-    );
-  }
-
-  private read(resource: Resource, ref: ObjectRef): MaybePromise<KubeObject> {
-    const object = this.options.store.get(resource.storeName, ref.namespace, ref.name);
-    if (!object) throw StatusError.notFound(resource, ref.name);
-    return this.options.versions.show(resource, object);
-  }
-
-  private list(request: ApiRequest, { resource, namespace }: Target): MaybePromise<ApiResponse> {
-    const filter = parseFilter(request.query, resource, namespace);
-    return andThen(this.lister.list(resource, filter, request.query), (list) => {
-      const nowMs = this.options.clock.now();
-      const body = renderList(list, request.rendering, { resource, nowMs });
-      return { type: 'json', code: 200, body };
-    });
-  }
-
-  private watch(request: ApiRequest, { resource, namespace, name }: Target): ApiResponse {
-    const { query, rendering } = request;
-    const parsed = parseFilter(query, resource, namespace);
-    const filter =
-      name === undefined
-        ? parsed
-        : {
-            ...parsed,
-            fields: [...parsed.fields, { field: 'metadata.name', isEqual: true, value: name }],
-          };
-    const sendInitialEvents = isTrue(query['sendInitialEvents']);
-    checkWatchOptions(query);
-    const timeout = parseNumber(query['timeoutSeconds'], 'timeoutSeconds');
-    const options = {
-      filter,
-      resourceVersion: parseNumber(query['resourceVersion'], 'resourceVersion'),
-      sendInitialEvents,
-      allowBookmarks: isTrue(query['allowWatchBookmarks']),
-      timeoutSeconds: timeout,
-    };
-    const { store, clock, registry, versions } = this.options;
-    return {
-      type: 'watch',
-      timeoutSeconds: timeout === 0 ? undefined : timeout,
-      open(onEvent, end) {
-        let withHeader = true;
-        const show = (event: ServerWatchEvent): void => {
-          if (rendering.as === 'object' || event.type === 'BOOKMARK' || event.type === 'ERROR')
-            return onEvent(event);
-          const object = event.object as KubeObject;
-          const rendered = renderObject(object, rendering, {
-            resource,
-            nowMs: clock.now(),
-            withHeader,
-          });
-          withHeader = false;
-          return onEvent({ type: event.type, object: rendered });
-        };
-        const stop = openWatch({ store, clock, versions, resource }, options, show, end);
-        const forget = registry.onEnd(resource, end);
-        return () => {
-          forget();
-          stop();
-        };
-      },
-    };
-  }
-
-  private deleteCollection(
-    request: ApiRequest,
-    { resource, namespace }: Target,
-  ): MaybePromise<ApiResponse> {
-    // Namespaces go one by one, on purpose.
-    if (resource.storeName === namespacesStore) throw StatusError.methodNotAllowed();
-    if (resource.definition.namespaced && namespace === undefined)
-      throw StatusError.methodNotAllowed();
-    const options = parseDeleteOptions(request.body, request.query);
-    const filter = parseFilter(request.query, resource, namespace);
-    const listed = this.lister.list(resource, filter, request.query);
-    return andThen(listed, (list) => this.deleteListed(request, resource, list, options));
-  }
-
-  private deleteListed(
-    request: ApiRequest,
-    resource: Resource,
-    list: KubeList,
-    options: DeleteOptions,
-  ): MaybePromise<ApiResponse> {
-    const { store, deleter } = this.options;
-    const waits: Promise<void>[] = [];
-    const context = deleteContext(request);
-    const deleteFrom = (index: number): MaybePromise<void> => {
-      for (let i = index; i < list.items.length; i++) {
-        const { metadata } = list.items[i] as KubeObject;
-        const ref = { namespace: metadata.namespace ?? '', name: metadata.name };
-        // Another writer may have removed it since the list was made.
-        if (!store.get(resource.storeName, ref.namespace, ref.name)) continue;
-        const deleted = deleter.delete(resource, ref, options, context);
-        if (deleted instanceof Promise)
-          return deleted.then(({ durable }) => {
-            if (durable) waits.push(durable);
-            return deleteFrom(i + 1);
-          });
-        if (deleted.durable) waits.push(deleted.durable);
-      }
-    };
-    return andThen(deleteFrom(0), () => {
-      const durable = waits.length === 0 ? undefined : Promise.all(waits).then(() => {});
-      return { type: 'json', code: 200, body: list, durable };
-    });
-  }
-
   private written(
     request: ApiRequest,
     resource: Resource,
     result: MaybePromise<WriteResult>,
   ): MaybePromise<ApiResponse> {
     return andThen(result, ({ code, object, durable }) => ({
-      ...this.rendered(request, resource, code, object),
+      ...this.reader.rendered(request, resource, code, object),
       durable,
     }));
-  }
-
-  private rendered(
-    request: ApiRequest,
-    resource: Resource,
-    code: number,
-    object: KubeObject,
-  ): ApiResponse & { type: 'json' } {
-    const nowMs = this.options.clock.now();
-    const body =
-      request.rendering === plainRendering
-        ? object
-        : renderObject(object, request.rendering, { resource, nowMs });
-    return { type: 'json', code, body };
   }
 
   private describe(request: ApiRequest): MaybePromise<ApiResponse> {
@@ -489,24 +304,4 @@ function readScaleChange(request: ApiRequest, resource: Resource): (scale: Scale
   if (type === 'apply') throw StatusError.unsupportedMediaType(Object.keys(patchTypes).slice(0, 3));
   // Scale has no lists, so the strategic form of a patch is the merge form.
   return (scale) => (type === 'json' ? applyJsonPatch(scale, body) : applyMergePatch(scale, body));
-}
-
-const deleteContext = ({ user, mustBeDurable, warnings }: ApiRequest): DeleteContext => ({
-  user,
-  mustBeDurable,
-  warnings,
-});
-
-/** The `Status` for anything thrown while a request was handled. */
-export function toStatus(error: unknown): Status {
-  if (error instanceof StatusError) return error.status;
-  return StatusError.internal(error instanceof Error ? error.message : String(error)).status;
-}
-
-/** The refusal of a write that the disk did not take. */
-export function toCommitFailure(error: unknown): Status {
-  const reason = error instanceof Error ? error.message : String(error);
-  return StatusError.internal(
-    `the write was not stored and has been undone: ${reason}; make room and try again`,
-  ).status;
 }

@@ -8,6 +8,7 @@ import type { Resource } from './kind-registry.ts';
 import { parseLabelSelector } from './label-selector.ts';
 import type { PatchRequest, PatchType, WriteContext } from './object-writer.ts';
 import { isBuiltinGroup } from './patch/merge-schema.ts';
+import { isTrue } from './query-flag.ts';
 import { parseWriteOptions, type OptionsKind } from './request-options.ts';
 import { StatusError, type StatusCause } from './status-error.ts';
 import type { Rendering } from './table.ts';
@@ -147,27 +148,3 @@ export function parseFilter(
     fields: parseFieldSelector(query['fieldSelector'] ?? '', resource),
   };
 }
-
-/** @throws {StatusError} 400 for anything but a whole number. */
-export function parseNumber(text: string | undefined, name: string): number | undefined {
-  if (text === undefined || text === '') return undefined;
-  if (!/^\d{1,15}$/.test(text))
-    throw StatusError.badRequest(
-      `${name}: Invalid value: ${JSON.stringify(text)}: must be a non-negative integer`,
-    );
-  return Number(text);
-}
-
-export const isTrue = (value: string | undefined): boolean => value === 'true' || value === '1';
-
-export const invalidListOptions = (resource: Resource, problem: string): StatusError =>
-  new StatusError({
-    code: 422,
-    reason: 'Invalid',
-    message: `ListOptions.meta.k8s.io "" is invalid: ${problem}`,
-    details: {
-      group: 'meta.k8s.io',
-      kind: 'ListOptions',
-      causes: [{ message: `${problem} (${resource.plural})` }],
-    },
-  });

@@ -22,6 +22,11 @@ const subresourceVerbs = ['get', 'patch', 'update'];
 
 export const healthPaths = ['/healthz', '/livez', '/readyz'];
 
+/** Paths that need no credentials. */
+export const isPublicPath = (path: string): boolean =>
+  path === '/version' ||
+  healthPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`));
+
 /** The document at a path that addresses no resources. @returns undefined when there is none. */
 export function makeDocument(
   registry: KindRegistry,

@@ -104,10 +104,17 @@ function unescape(text: string): string {
 export function matchesFields(selector: FieldSelector, object: KubeObject): boolean {
   return selector.every(({ field, isEqual, value }) => {
     const raw = field === 'source' ? eventSource(object) : getPath(object, field);
-    const actual = typeof raw === 'object' ? JSON.stringify(raw) : String(raw ?? '');
+    const actual =
+      typeof raw === 'object' ? JSON.stringify(raw) : String(raw ?? unsetValues[field] ?? '');
     return (actual === value) === isEqual;
   });
 }
+
+/** What an unset field counts as, where it is not the empty text: Go's zero values. */
+const unsetValues: Readonly<Record<string, string>> = {
+  'spec.hostNetwork': 'false',
+  'spec.unschedulable': 'false',
+};
 
 /** Upstream selects events by their source's component, or by the reporting one. */
 const eventSource = (object: KubeObject): unknown =>

@@ -3,7 +3,7 @@
  * that is being deleted goes with the last of them.
  */
 import type { KubeObject } from '../apis/meta/object.ts';
-import type { SubresourceHandler } from './api-handler.ts';
+import type { SubresourceHandler } from './api-response.ts';
 import { requireBody, writeContext } from './api-request.ts';
 import { getPath, type JsonObject } from './json-value.ts';
 import { andThen } from './maybe-promise.ts';

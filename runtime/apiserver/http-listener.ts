@@ -8,8 +8,9 @@ import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
-import { toCommitFailure, toStatus, type ApiHandler, type ApiResponse } from './api-handler.ts';
+import type { ApiHandler } from './api-handler.ts';
 import type { ApiRequest } from './api-request.ts';
+import type { ApiResponse } from './api-response.ts';
 import type { AccessGate } from './auth/access-gate.ts';
 import type { UserInfo } from './auth/user-info.ts';
 import type { AnswerForm, BodyCodec } from './codec/body-codec.ts';
@@ -23,7 +24,7 @@ import { sendLog } from './http/send-log.ts';
 import { sendWatch } from './http/send-watch.ts';
 import type { ServerPages } from './http/server-pages.ts';
 import type { OpenWatches } from './open-watches.ts';
-import { StatusError } from './status-error.ts';
+import { StatusError, toCommitFailure, toStatus } from './status-error.ts';
 import { plainRendering } from './table.ts';
 import { formatWarnings } from './warning-header.ts';
 
@@ -251,12 +252,12 @@ const wantsAggregated = (path: string, accept: string | undefined): boolean =>
 const managerOf = (userAgent: string | undefined): string =>
   userAgent?.split('/')[0]?.trim() || FIELD_MANAGER_DEFAULT;
 
-/** Of a parameter that is given more than once the last value counts. */
+/** Of a parameter that is given more than once the first value counts, as upstream. */
 function splitUrl(url: string): { path: string; query: Record<string, string> } {
   const mark = url.indexOf('?');
   const query: Record<string, string> = {};
   if (mark < 0) return { path: url, query };
   for (const [key, value] of new URLSearchParams(url.slice(mark + 1)))
-    if (key !== '__proto__') query[key] = value;
+    if (key !== '__proto__') query[key] ??= value;
   return { path: url.slice(0, mark), query };
 }

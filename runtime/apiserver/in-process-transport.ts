@@ -4,12 +4,12 @@
  * of a write in the tick of that write.
  */
 import type { KubeRequest, KubeTransport } from '../kube/transport.ts';
-import { toCommitFailure, toStatus, type ApiHandler } from './api-handler.ts';
+import type { ApiHandler } from './api-handler.ts';
 import type { ApiRequest } from './api-request.ts';
 import { localController } from './auth/user-info.ts';
 import { cloneJson } from './json-value.ts';
 import type { OpenWatches } from './open-watches.ts';
-import { StatusError } from './status-error.ts';
+import { StatusError, toCommitFailure, toStatus } from './status-error.ts';
 import { plainRendering } from './table.ts';
 
 const noQuery: Readonly<Record<string, string>> = {};

@@ -20,6 +20,8 @@ const matches = ['Exact', 'NotOlderThan'];
 
 /** @throws {StatusError} 400 for what cannot be read, 422 for options that exclude each other. */
 export function parseListOptions(query: Query): ListOptions {
+  const limit = parseInteger(query['limit']) ?? 0;
+  parseInteger(query['timeoutSeconds']);
   const { resourceVersionMatch: match = '', continue: continueToken = '' } = query;
   const text = query['resourceVersion'] ?? '';
   const causes: StatusCause[] = [];
@@ -39,15 +41,15 @@ export function parseListOptions(query: Query): ListOptions {
     if (match === 'Exact' && text === '0')
       causes.push(forbidden('resourceVersionMatch "exact" is forbidden for resourceVersion "0"'));
   }
-  if (query['sendInitialEvents'])
+  if (query['sendInitialEvents'] !== undefined)
     causes.push(forbidden('sendInitialEvents is forbidden for list', 'sendInitialEvents'));
   refuse(causes);
-  const limit = parseCount(query['limit'], 'limit') ?? 0;
-  const resourceVersion = parseCount(text, 'resourceVersion');
+  const resourceVersion = parseListVersion(text);
   if (continueToken !== '' && resourceVersion !== undefined && resourceVersion > 0)
     throw StatusError.badRequest('specifying resource version is not allowed when using continue');
   return {
-    limit,
+    // As upstream, which takes a negative limit for none.
+    limit: Math.max(0, limit),
     continueToken,
     resourceVersion,
     // As upstream since before `resourceVersionMatch`: a chunked list of a version is of that version.
@@ -55,16 +57,24 @@ export function parseListOptions(query: Query): ListOptions {
   };
 }
 
-/** @throws {StatusError} 422 for options that exclude each other. */
-export function checkWatchOptions(query: Query): void {
-  const { resourceVersionMatch: match = '', sendInitialEvents = '' } = query;
+export interface WatchParameters {
+  readonly resourceVersion: number | undefined;
+  /** Undefined: until the server or the client ends. */
+  readonly timeoutSeconds: number | undefined;
+}
+
+/** @throws {StatusError} 400 and 500 for what cannot be read, 422 for options that exclude each other. */
+export function parseWatchOptions(query: Query): WatchParameters {
+  parseInteger(query['limit']);
+  const timeoutSeconds = parseInteger(query['timeoutSeconds']);
+  const { resourceVersionMatch: match = '', sendInitialEvents } = query;
   const causes: StatusCause[] = [];
-  if (sendInitialEvents !== '' && match !== 'NotOlderThan')
+  if (sendInitialEvents !== undefined && match !== 'NotOlderThan')
     causes.push(
       forbidden('sendInitialEvents requires setting resourceVersionMatch to NotOlderThan'),
     );
   if (match !== '') {
-    if (sendInitialEvents === '')
+    if (sendInitialEvents === undefined)
       causes.push(
         forbidden(
           'resourceVersionMatch is forbidden for watch unless sendInitialEvents is provided',
@@ -76,10 +86,14 @@ export function checkWatchOptions(query: Query): void {
         message: `Unsupported value: ${JSON.stringify(match)}: supported values: "NotOlderThan"`,
         field: 'resourceVersionMatch',
       });
-    if (query['continue'])
-      causes.push(forbidden('resourceVersionMatch is forbidden when continue is provided'));
   }
+  if (query['continue'])
+    causes.push(forbidden('resourceVersionMatch is forbidden when continue is provided'));
   refuse(causes);
+  return {
+    resourceVersion: parseObjectVersion(query['resourceVersion']),
+    timeoutSeconds: timeoutSeconds !== undefined && timeoutSeconds > 0 ? timeoutSeconds : undefined,
+  };
 }
 
 const forbidden = (problem: string, field = 'resourceVersionMatch'): StatusCause => ({
@@ -93,12 +107,40 @@ function refuse(causes: readonly StatusCause[]): void {
     throw StatusError.invalid({ group: 'meta.k8s.io', kind: 'ListOptions' }, '', causes);
 }
 
-/** @throws {StatusError} 400 for anything but a whole number. */
-function parseCount(text: string | undefined, name: string): number | undefined {
+/**
+ * The resourceVersion that a GET or a WATCH names.
+ * @throws {StatusError} 500 for what is none: upstream's store refuses it, without a reason.
+ */
+export function parseObjectVersion(text: string | undefined): number | undefined {
   if (text === undefined || text === '') return undefined;
-  if (!/^\d{1,15}$/.test(text))
-    throw StatusError.badRequest(
-      `${name}: Invalid value: ${JSON.stringify(text)}: must be a non-negative integer`,
-    );
+  const problem = versionProblem(text);
+  if (problem !== undefined) throw new StatusError({ code: 500, message: problem });
   return Number(text);
 }
+
+function parseListVersion(text: string): number | undefined {
+  if (text === '') return undefined;
+  const problem = versionProblem(text);
+  if (problem !== undefined) throw StatusError.badRequest(`invalid resource version: ${problem}`);
+  return Number(text);
+}
+
+/** More digits are no version that was ever handed out, and no exact number either. */
+const DIGITS_MAX = 15;
+
+const versionProblem = (text: string): string | undefined =>
+  /^\d+$/.test(text) && text.length <= DIGITS_MAX
+    ? undefined
+    : `resourceVersion: Invalid value: ${JSON.stringify(text)}: strconv.ParseUint: parsing ${JSON.stringify(text)}: ${numberProblem(text)}`;
+
+/** @throws {StatusError} 400 in the words of Go's parser. */
+function parseInteger(text: string | undefined): number | undefined {
+  if (text === undefined) return undefined;
+  if (/^[+-]?\d+$/.test(text) && text.length <= DIGITS_MAX) return Number(text);
+  throw StatusError.badRequest(
+    `strconv.ParseInt: parsing ${JSON.stringify(text)}: ${numberProblem(text)}`,
+  );
+}
+
+const numberProblem = (text: string): string =>
+  /^[+-]?\d+$/.test(text) && text.length > DIGITS_MAX ? 'value out of range' : 'invalid syntax';

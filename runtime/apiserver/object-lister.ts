@@ -177,17 +177,33 @@ function parseContinue(
 }
 
 function readToken(text: string): { rv: number; start: string } {
+  const at = illegalByte(text);
+  if (at !== undefined) throw invalidKey(`: illegal base64 data at input byte ${at}`);
+  let token: unknown;
   try {
-    const token: unknown = JSON.parse(Buffer.from(text, 'base64url').toString());
-    if (isJsonObject(token) && token['v'] === TOKEN_VERSION) {
-      const { rv, start } = token;
-      if (typeof rv === 'number' && typeof start === 'string') return { rv, start };
-    }
-  } catch {
-    // Falls through: whatever it is, it is not one of our tokens.
+    token = JSON.parse(Buffer.from(text, 'base64url').toString());
+  } catch (error) {
+    throw invalidKey(`: ${(error as Error).message}`);
   }
-  throw invalidToken('continue key is not valid');
+  const { v = '', rv = 0, start = '' } = isJsonObject(token) ? token : {};
+  if (v !== TOKEN_VERSION)
+    throw invalidKey(`: server does not recognize this encoded version ${String(v)}`);
+  if (typeof rv !== 'number' || rv === 0)
+    throw invalidKey(`: incorrect encoded start resourceVersion (version ${TOKEN_VERSION})`);
+  if (typeof start !== 'string' || start === '')
+    throw invalidKey(`: encoded start key empty (version ${TOKEN_VERSION})`);
+  return { rv, start };
 }
+
+/** Where Go's decoder of unpadded base64 stops. @returns undefined for text that it takes. */
+function illegalByte(text: string): number | undefined {
+  const at = text.search(/[^\w-]/);
+  if (at >= 0) return at;
+  return text.length % 4 === 1 ? text.length - 1 : undefined;
+}
+
+const invalidKey = (problem: string): StatusError =>
+  invalidToken(`continue key is not valid${problem}`);
 
 const invalidToken = (problem: string): StatusError =>
   StatusError.badRequest(`invalid continue token: ${problem}`);

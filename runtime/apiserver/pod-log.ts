@@ -1,7 +1,7 @@
 /** `pods/log`: checks the request against the Pod and hands it to whoever runs the Pods. */
 import { PodRefusal } from '../apis/core/pod-refusal.ts';
 import type { Pod } from '../apis/core/types.ts';
-import type { ApiResponse } from './api-handler.ts';
+import type { ApiResponse } from './api-response.ts';
 import type { ObjectRef } from './object-writer.ts';
 import { StatusError } from './status-error.ts';
 import type { Store } from './store/store.ts';

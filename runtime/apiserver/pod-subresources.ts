@@ -6,7 +6,7 @@ import { isPodReady } from '../apis/core/pod-readiness.ts';
 import { type Pod, podKind } from '../apis/core/types.ts';
 import { matchesSelector } from '../apis/meta/label-selector.ts';
 import { type PodDisruptionBudget, podDisruptionBudgetKind } from '../apis/policy/types.ts';
-import type { ApiResponse, SubresourceHandler } from './api-handler.ts';
+import type { ApiResponse, SubresourceHandler } from './api-response.ts';
 import { requireBody, writeContext } from './api-request.ts';
 import { parseDeleteOptions } from './delete-options.ts';
 import { isJsonObject, type JsonObject } from './json-value.ts';

@@ -9,6 +9,8 @@ export interface ResourcePath {
   readonly plural: string;
   readonly name: string | undefined;
   readonly subresource: string | undefined;
+  /** Of the old form of a watch, with `watch` between version and resource. */
+  readonly isWatch: boolean;
 }
 
 /** Below a namespace's own path these are its subresources, and not resources in it. */
@@ -23,6 +25,8 @@ export function parseResourcePath(path: string): ResourcePath | undefined {
   const version = decode(parts[isCore ? 2 : 3]);
   const rest = parts.slice(isCore ? 3 : 4).map(decode);
   if (rest.at(-1) === '') rest.pop();
+  const isWatch = rest.length > 1 && rest[0] === 'watch';
+  if (isWatch) rest.shift();
   if (version === '' || rest.length === 0) return undefined;
   if (rest.some((part) => part === '')) throw StatusError.unknownPath();
   const [first, namespace = '', third = ''] = rest;
@@ -37,6 +41,7 @@ export function parseResourcePath(path: string): ResourcePath | undefined {
     plural,
     name,
     subresource,
+    isWatch,
   };
 }
 

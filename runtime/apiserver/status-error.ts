@@ -127,12 +127,25 @@ export class StatusError extends Error {
     });
   }
 
-  static notAcceptable(accepted: string): StatusError {
+  /** The client takes one of these types, but in no form of them that there is. */
+  static notAcceptable(accepted: readonly string[]): StatusError {
+    return StatusError.unfitRendering(
+      `only the following media types are accepted: ${accepted.join(', ')}`,
+    );
+  }
+
+  /** The client takes none of these types. */
+  static noAcceptableType(offered: readonly string[]): StatusError {
     return new StatusError({
       code: 406,
       reason: 'NotAcceptable',
-      message: `only the following media types are accepted: ${accepted}`,
+      message: `406: Not Acceptable\n\nAvailable representations: ${offered.join(', ')}`,
+      details: {},
     });
+  }
+
+  static unfitRendering(message: string): StatusError {
+    return new StatusError({ code: 406, reason: 'NotAcceptable', message });
   }
 
   static alreadyExists(resource: GroupResource, name: string): StatusError {
@@ -272,4 +285,18 @@ function namedDetails(resource: GroupResource, name: string): StatusDetails {
     ...(resource.group === '' ? {} : { group: resource.group }),
     kind: resource.plural,
   };
+}
+
+/** The `Status` for anything thrown while a request was handled. */
+export function toStatus(error: unknown): Status {
+  if (error instanceof StatusError) return error.status;
+  return StatusError.internal(error instanceof Error ? error.message : String(error)).status;
+}
+
+/** The refusal of a write that the disk did not take. */
+export function toCommitFailure(error: unknown): Status {
+  const reason = error instanceof Error ? error.message : String(error);
+  return StatusError.internal(
+    `the write was not stored and has been undone: ${reason}; make room and try again`,
+  ).status;
 }

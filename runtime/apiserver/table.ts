@@ -4,72 +4,80 @@
  */
 import type { PrinterColumn } from '../apis/meta/kind-definition.ts';
 import type { KubeList, KubeObject } from '../apis/meta/object.ts';
+import { isBuiltinKind } from '../apis/schema/type-table.ts';
 import { readJsonPath } from './json-path.ts';
 import type { JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { findBuiltinPrinter } from './printing/builtin-printers.ts';
 import { formatAge } from './printing/format-age.ts';
+import { StatusError } from './status-error.ts';
 
 /** How an answer is to look, from the `Accept` header. */
 export interface Rendering {
-  readonly as: 'object' | 'table' | 'metadata';
+  readonly as: 'object' | 'table' | 'metadata' | 'metadata-list';
+  /** Of meta.k8s.io. */
+  readonly version: 'v1' | 'v1beta1';
   /** `includeObject` of a table: what each row carries. */
   readonly includeObject: 'None' | 'Metadata' | 'Object';
 }
 
-export const plainRendering: Rendering = { as: 'object', includeObject: 'Metadata' };
+export const plainRendering: Rendering = { as: 'object', version: 'v1', includeObject: 'Metadata' };
 
-/** Picks the first rendering of an `Accept` header that we have. @returns undefined when none is JSON. */
-export function parseAccept(
-  accept: string | undefined,
-  includeObject: string | undefined,
-): Rendering | undefined {
-  const include =
-    includeObject === 'None' || includeObject === 'Object' ? includeObject : 'Metadata';
-  if (accept === undefined || accept === '') return plainRendering;
-  for (const clause of accept.split(',')) {
-    const [type = '', ...parameters] = clause.split(';').map((part) => part.trim());
-    if (!['application/json', 'application/*', '*/*'].includes(type.toLowerCase())) continue;
-    const as = parameters.find((parameter) => parameter.startsWith('as='))?.slice(3);
-    const group = parameters.find((parameter) => parameter.startsWith('g='))?.slice(2);
-    if (as === undefined) return { as: 'object', includeObject: include };
-    if (group !== 'meta.k8s.io') continue;
-    if (as === 'Table') return { as: 'table', includeObject: include };
-    if (as === 'PartialObjectMetadata' || as === 'PartialObjectMetadataList')
-      return { as: 'metadata', includeObject: include };
-  }
-  return undefined;
-}
-
+/** @throws {StatusError} 406 for the rendering of a list. */
 export function renderObject(
   object: KubeObject,
   rendering: Rendering,
   options: { resource: Resource; nowMs: number; withHeader?: boolean },
 ): unknown {
-  if (rendering.as === 'object') return object;
-  if (rendering.as === 'metadata') return toMetadata(object);
   const { resourceVersion } = object.metadata;
-  return makeTable([object], { resourceVersion }, rendering, options);
+  switch (rendering.as) {
+    case 'object':
+      return object;
+    case 'metadata':
+      return toMetadata(object, rendering);
+    case 'metadata-list':
+      throw StatusError.unfitRendering(
+        `you requested PartialObjectMetadataList, but the requested object is not a list (*${goType(options.resource)})`,
+      );
+    case 'table':
+      return makeTable([object], { resourceVersion }, rendering, options);
+  }
 }
 
+/** @throws {StatusError} 406 for the rendering of one object. */
 export function renderList(
   list: KubeList,
   rendering: Rendering,
   options: { resource: Resource; nowMs: number },
 ): unknown {
-  if (rendering.as === 'object') return list;
-  if (rendering.as === 'table') return makeTable(list.items, list.metadata, rendering, options);
-  return {
-    kind: 'PartialObjectMetadataList',
-    apiVersion: 'meta.k8s.io/v1',
-    metadata: list.metadata,
-    items: list.items.map(toMetadata),
-  };
+  switch (rendering.as) {
+    case 'object':
+      return list;
+    case 'metadata':
+      throw StatusError.unfitRendering(
+        `you requested PartialObjectMetadata, but the requested object is a list (*${goType(options.resource)}List)`,
+      );
+    case 'metadata-list':
+      return {
+        kind: 'PartialObjectMetadataList',
+        apiVersion: `meta.k8s.io/${rendering.version}`,
+        metadata: list.metadata,
+        items: list.items.map((object) => toMetadata(object, rendering)),
+      };
+    case 'table':
+      return makeTable(list.items, list.metadata, rendering, options);
+  }
 }
 
-const toMetadata = (object: KubeObject): unknown => ({
+/** What upstream calls the type of an object in its own texts. */
+const goType = ({ apiVersion, kind, group }: Resource): string =>
+  isBuiltinKind(apiVersion, kind)
+    ? `${group === '' ? 'core' : group.split('.')[0]}.${kind}`
+    : 'unstructured.Unstructured';
+
+const toMetadata = (object: KubeObject, { version }: Rendering): unknown => ({
   kind: 'PartialObjectMetadata',
-  apiVersion: 'meta.k8s.io/v1',
+  apiVersion: `meta.k8s.io/${version}`,
   metadata: object.metadata,
 });
 
@@ -102,7 +110,7 @@ function makeTable(
   const nameColumn = { name: 'Name', type: 'string', format: 'name', description: '', priority: 0 };
   return {
     kind: 'Table',
-    apiVersion: 'meta.k8s.io/v1',
+    apiVersion: `meta.k8s.io/${rendering.version}`,
     metadata,
     // A watch sends the header once, with its first event.
     columnDefinitions: !withHeader
@@ -125,11 +133,20 @@ function makeTable(
           printer?.cells(object as unknown as JsonObject, nowMs) ??
           columns.map((column) => makeCell(object, column, nowMs))),
       ],
-      ...(rendering.includeObject === 'None'
-        ? {}
-        : { object: rendering.includeObject === 'Object' ? object : toMetadata(object) }),
+      object: rowObject(object, rendering),
     })),
   };
+}
+
+function rowObject(object: KubeObject, rendering: Rendering): unknown {
+  switch (rendering.includeObject) {
+    case 'None':
+      return null;
+    case 'Metadata':
+      return toMetadata(object, rendering);
+    case 'Object':
+      return object;
+  }
 }
 
 function makeCell(object: KubeObject, column: PrinterColumn, nowMs: number): unknown {

@@ -63,7 +63,8 @@ export interface WatchSource {
  * Delivers what is due now before it returns, and goes on until the returned function is called.
  * Of a kind that a webhook converts, events come when it has answered, in their order; when it
  * fails, an ERROR comes and then `onEnd`.
- * @throws {StatusError} 410 when the history does not reach back; 504 for a version from the future.
+ * @throws {StatusError} 410 when the history does not reach back; 504 for the state at a version from
+ * the future.
  */
 export function openWatch(
   source: WatchSource,
@@ -73,10 +74,13 @@ export function openWatch(
 ): () => void {
   const { store, clock, resource, versions } = source;
   const { filter, resourceVersion = 0 } = options;
-  if (resourceVersion > store.resourceVersion)
-    throw StatusError.resourceVersionTooLarge(resourceVersion, store.resourceVersion);
   const startsWithState = resourceVersion === 0 || options.sendInitialEvents;
-  const missed = startsWithState ? [] : store.listChanges(resource.storeName, resourceVersion);
+  const isAhead = resourceVersion > store.resourceVersion;
+  if (isAhead && startsWithState)
+    throw StatusError.resourceVersionTooLarge(resourceVersion, store.resourceVersion);
+  // As upstream, a watch from the future shows what is newer still, once it comes.
+  const missed =
+    startsWithState || isAhead ? [] : store.listChanges(resource.storeName, resourceVersion);
   if (!missed)
     throw StatusError.expired(resourceVersion, store.oldestResourceVersion(resource.storeName));
 
@@ -101,7 +105,7 @@ export function openWatch(
   };
   // A listener hears changes that were accepted before it came and not delivered yet (a watch that
   // opens inside another's event): those are in the state or the history already.
-  const start = store.resourceVersion;
+  const start = Math.max(store.resourceVersion, resourceVersion);
   const stopListening = store.listen(
     resource.storeName,
     (change) => {

@@ -127,8 +127,12 @@ describe('API server under random requests', () => {
           body: any;
         };
         const isVersionTooLarge = status === 504 && answer.reason === 'Timeout';
+        // As the real server: its store, and not its front, refuses the version of a single object.
+        const isNoVersion =
+          status === 500 && /^resourceVersion: Invalid value: /.test(answer.message);
+        const isRefusal = (status >= 400 && status < 500) || isVersionTooLarge || isNoVersion;
         assert.ok(
-          (status >= 200 && status < 300) || (status >= 400 && status < 500) || isVersionTooLarge,
+          (status >= 200 && status < 300) || isRefusal,
           `${status} ${JSON.stringify(answer)}`,
         );
         if (status >= 400) assert.deepEqual([answer.kind, answer.code], ['Status', status]);

@@ -22,6 +22,7 @@ export async function startKnitApiServer(): Promise<ApiUnderTest & { close(): Pr
     logger: silentLogger,
     tls: { host: '127.0.0.1', port: 0, cert: pki.cert, key: pki.key, clientCa: pki.ca },
     token: pki.token,
+    mountsServiceAccountTokens: true,
     serviceCidr: '10.0.0.0/16',
   });
   return {

@@ -221,6 +221,8 @@ export const coreDefinitions: readonly KindDefinition[] = [
     singular: 'endpoints',
     shortNames: ['ep'],
     hasStatus: false,
+    deprecationWarning:
+      'v1 Endpoints is deprecated in v1.33+; use discovery.k8s.io/v1 EndpointSlice',
     hasGeneration: false,
     // Follows from Pods.
     durability: 'behind',

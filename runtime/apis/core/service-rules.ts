@@ -46,7 +46,11 @@ export function defaultService(object: CoreService, { old }: AdmissionContext): 
     keepAllocated(spec, before);
   }
   if (needsClusterIP(spec)) defaultFamilies(spec, before);
-  return { ...object, spec, status: object.status ?? { loadBalancer: {} } };
+  return {
+    ...object,
+    spec,
+    status: { loadBalancer: {}, ...(object.status as object | undefined) },
+  };
 }
 
 function defaultPort(port: ServicePort): ServicePort {

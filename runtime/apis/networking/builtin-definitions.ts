@@ -42,7 +42,7 @@ const ingress: KindDefinition<CoreIngress> = {
     { name: 'Address', type: 'string', jsonPath: '.status.loadBalancer.ingress[*].ip' },
     ageColumn,
   ],
-  applyDefaults: (object) => (object.status ? object : { ...object, status: { loadBalancer: {} } }),
+  applyDefaults: (object) => ({ ...object, status: { loadBalancer: {}, ...object.status } }),
   validate({ spec }) {
     if (!spec?.defaultBackend && !spec?.rules?.length)
       return [

@@ -8,7 +8,7 @@ import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
 import type { Random } from '../../std/random.ts';
 import type { AdmissionPlugin } from '../admission/admission-chain.ts';
-import type { QuestionHandler, SubresourceHandler } from '../api-handler.ts';
+import type { QuestionHandler, SubresourceHandler } from '../api-response.ts';
 import type { KindRegistry } from '../kind-registry.ts';
 import type { Store } from '../store/store.ts';
 import { makeAccessGate, type AccessGate } from './access-gate.ts';

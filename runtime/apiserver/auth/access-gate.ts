@@ -4,7 +4,7 @@
  * one. Authentication, then impersonation, then authorization, as upstream's filters.
  */
 import type { IncomingHttpHeaders } from 'node:http';
-import { isPublicPath } from '../api-handler.ts';
+import { isPublicPath } from '../discovery.ts';
 import { StatusError } from '../status-error.ts';
 import type { Authenticator } from './authenticators.ts';
 import { impersonate } from './impersonation.ts';

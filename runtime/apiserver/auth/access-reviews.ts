@@ -4,7 +4,7 @@
  */
 import { AUTHENTICATION_GROUP } from '../../apis/authentication/definitions.ts';
 import { AUTHORIZATION_GROUP } from '../../apis/authorization/definitions.ts';
-import type { QuestionHandler } from '../api-handler.ts';
+import type { QuestionHandler } from '../api-response.ts';
 import { requireBody, type ApiRequest } from '../api-request.ts';
 import { isJsonObject, type JsonObject } from '../json-value.ts';
 import type { Resource } from '../kind-registry.ts';

@@ -3,6 +3,7 @@
  * Source: k8s.io/apiserver pkg/endpoints/request/requestinfo.go and
  * pkg/endpoints/handlers/responsewriters/errors.go (words of the refusal).
  */
+import { isTrue } from '../query-flag.ts';
 import { parseResourcePath } from '../request-path.ts';
 import { formatGroupResource, StatusError } from '../status-error.ts';
 import type { UserInfo } from './user-info.ts';
@@ -52,17 +53,14 @@ export function attributesOf(
   if (name === '' && verb === 'get') {
     // A read that selects one object by its name is allowed where that object may be read.
     name = selectedName(query['fieldSelector']);
-    verb = isWatch(query['watch']) ? 'watch' : 'list';
+    verb = isTrue(query['watch']) ? 'watch' : 'list';
   } else if (name === '' && verb === 'delete') verb = 'deletecollection';
+  if (target.isWatch) verb = 'watch';
   // A namespace is a thing in itself, so that a role in it may allow to read it.
   const isNamespace = group === '' && plural === 'namespaces';
   const namespace = target.namespace ?? (isNamespace ? (target.name ?? '') : '');
   return { isResource: true, verb, group, resource: plural, subresource, namespace, name };
 }
-
-/** Both servers count everything that is not a plain no. */
-const isWatch = (value: string | undefined): boolean =>
-  value !== undefined && !['false', '0'].includes(value.toLowerCase());
 
 function selectedName(selector: string | undefined): string {
   if (!selector) return '';

@@ -5,7 +5,7 @@
 import { AUTHENTICATION_GROUP } from '../../apis/authentication/definitions.ts';
 import type { KubeObject } from '../../apis/meta/object.ts';
 import type { Clock } from '../../std/clock.ts';
-import type { SubresourceHandler } from '../api-handler.ts';
+import type { SubresourceHandler } from '../api-response.ts';
 import { requireBody } from '../api-request.ts';
 import { isJsonObject, type JsonObject } from '../json-value.ts';
 import { formatTime } from '../object-rules.ts';

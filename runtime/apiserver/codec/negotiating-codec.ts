@@ -13,8 +13,10 @@ import {
 } from '../protobuf/envelope.ts';
 import { DecodeError, decodeObject } from '../schema/decode-value.ts';
 import { StatusError } from '../status-error.ts';
-import { parseAccept, plainRendering, type Rendering } from '../table.ts';
+import { isTrue } from '../query-flag.ts';
+import { plainRendering, type Rendering } from '../table.ts';
 import type { ServerWatchEvent } from '../watch.ts';
+import { matchesType, parseAccept, renderingOf } from './accept-header.ts';
 import type { AnswerForm, BodyCodec, DecodedBody, EncodedBody } from './body-codec.ts';
 import { findDuplicateKeys } from './duplicate-keys.ts';
 import { encodeJson, makeJsonForm, parseJson } from './json-codec.ts';
@@ -30,9 +32,8 @@ const jsonTypes = new Set([
 ]);
 /** Any YAML, which any JSON is. */
 const APPLY_TYPE = 'application/apply-patch+yaml';
-/** Clauses of an Accept header that are looked at: nobody names more forms than there are. */
-const CLAUSES_MAX = 32;
-const supported = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE];
+const supported = [JSON_TYPE, YAML_TYPE, PROTOBUF_TYPE] as const;
+const isSupported = (type: string): boolean => (supported as readonly string[]).includes(type);
 
 /** @param hasMessages whether the objects at a path are of a built-in kind. */
 export const makeNegotiatingCodec = (hasMessages: (path: string) => boolean): BodyCodec => ({
@@ -56,40 +57,44 @@ export const makeNegotiatingCodec = (hasMessages: (path: string) => boolean): Bo
 
   negotiate({ accept, path, query }) {
     const isObjects = path.startsWith('/api/') || path.startsWith('/apis/');
-    if (!isObjects) return makeJsonForm(plainRendering);
-    if (!accept) return makeJsonForm(plainRendering);
-    const isWatch = query['watch'] === 'true' || query['watch'] === '1';
-    const include = query['includeObject'];
-    for (const clause of byQuality(accept)) {
-      const { type, asJson } = clause;
-      const rendering = parseAccept(asJson, include);
-      if (!rendering) continue;
-      if (type === PROTOBUF_TYPE) {
-        if (rendering.as === 'table' || !(rendering.as === 'metadata' || hasMessages(path)))
-          continue;
-        return makeProtobufForm(rendering);
+    if (!isObjects || !accept) return makeJsonForm(plainRendering);
+    const clauses = parseAccept(accept);
+    // As upstream, whose web framework looks for the type before anything reads its parameters.
+    if (!clauses.some(({ type }) => type === '*/*' || isSupported(type)))
+      throw StatusError.noAcceptableType(supported);
+    const isWatch = isTrue(query['watch']);
+    for (const clause of clauses)
+      for (const type of supported) {
+        if (!matchesType(clause, type)) continue;
+        const form = renderingOf(clause);
+        if (!form || (type === YAML_TYPE && isWatch)) continue;
+        if (type === PROTOBUF_TYPE && !fitsProtobuf(form, path, hasMessages)) continue;
+        return formMakers[type](withObjects(form, query));
       }
-      if (type !== YAML_TYPE) return makeJsonForm(rendering);
-      if (!isWatch) return makeYamlForm(rendering);
-    }
-    throw StatusError.notAcceptable(supported.join(', '));
+    throw StatusError.notAcceptable(supported);
   },
 });
 
-/** The clauses with the best first, each with the JSON clause that has the same parameters. */
-function byQuality(accept: string): { type: string; asJson: string; quality: number }[] {
-  return accept
-    .split(',')
-    .slice(0, CLAUSES_MAX)
-    .map((clause) => {
-      const [head = '', ...parameters] = clause.split(';');
-      const type = head.trim().toLowerCase();
-      const isOther = type === PROTOBUF_TYPE || type === YAML_TYPE;
-      const quality = Number(/;\s*q=([\d.]+)/.exec(clause)?.[1] ?? 1);
-      return { type, asJson: [isOther ? JSON_TYPE : head, ...parameters].join(';'), quality };
-    })
-    .filter(({ quality }) => quality > 0)
-    .sort((a, b) => b.quality - a.quality);
+/** A table's cells have no message, nor have the objects of a CustomResourceDefinition. */
+const fitsProtobuf = (
+  { as }: FormRendering,
+  path: string,
+  hasMessages: (path: string) => boolean,
+): boolean => as !== 'table' && (as !== 'object' || hasMessages(path));
+
+type FormRendering = Pick<Rendering, 'as' | 'version'>;
+
+/** @throws {StatusError} 400 for an `includeObject` that is none. */
+function withObjects(form: FormRendering, query: Readonly<Record<string, string>>): Rendering {
+  if (form.as === 'object') return plainRendering;
+  const include = query['includeObject'] || 'Metadata';
+  if (include !== 'None' && include !== 'Metadata' && include !== 'Object') {
+    if (form.as !== 'table') return { ...form, includeObject: 'Metadata' };
+    throw StatusError.badRequest(
+      `Unable to convert to Table as requested: includeObject: Invalid value: ${JSON.stringify(include)}: must be 'Metadata', 'Object', 'None', or empty`,
+    );
+  }
+  return { ...form, includeObject: include };
 }
 
 const looksLikeJson = (bytes: Buffer): boolean => /^\s*[{[]/.test(bytes.toString('latin1', 0, 64));
@@ -122,6 +127,12 @@ const makeProtobufForm = (rendering: Rendering): AnswerForm => ({
   watchType: `${PROTOBUF_TYPE};stream=watch`,
   encodeEvent: encodeProtobufEvent,
 });
+
+const formMakers = {
+  [JSON_TYPE]: makeJsonForm,
+  [YAML_TYPE]: makeYamlForm,
+  [PROTOBUF_TYPE]: makeProtobufForm,
+} as const;
 
 function encodeProtobufEvent({ type, object }: ServerWatchEvent): Buffer {
   const body = messageOf(object as object);

@@ -38,7 +38,17 @@ export function parseYaml(bytes: Buffer, problems: string[]): unknown {
 }
 
 export const encodeYaml = (body: unknown): EncodedBody => ({
-  bytes: Buffer.from(stringify(body, { aliasDuplicateObjects: false, lineWidth: 0 })),
+  // As upstream's writer: keys in order, lists not indented, and texts quoted that YAML 1.1 takes for
+  // something else.
+  bytes: Buffer.from(
+    stringify(body, {
+      version: '1.1',
+      aliasDuplicateObjects: false,
+      lineWidth: 0,
+      sortMapEntries: true,
+      indentSeq: false,
+    }),
+  ),
   contentType: YAML_TYPE,
 });
 

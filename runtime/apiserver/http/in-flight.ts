@@ -4,6 +4,7 @@
  * maxinflight.go (limits and who is exempt).
  */
 import { MASTERS_GROUP, type UserInfo } from '../auth/user-info.ts';
+import { isTrue } from '../query-flag.ts';
 import { StatusError } from '../status-error.ts';
 
 const READS_MAX = 400;
@@ -21,13 +22,14 @@ const limits: Readonly<Record<RequestClass, number>> = {
 };
 const longRunningPath = /\/(?:log|exec|attach|portforward|proxy)(?:\/|$)/;
 
+const watchPath = /^\/(?:api|apis\/[^/]+)\/[^/]+\/watch\//;
+
 export function classifyRequest(
   method: string,
   path: string,
   query: Readonly<Record<string, string>>,
 ): RequestClass {
-  const { watch } = query;
-  if (method === 'GET' && (watch === 'true' || watch === '1')) return 'longRunning';
+  if (method === 'GET' && (isTrue(query['watch']) || watchPath.test(path))) return 'longRunning';
   if (longRunningPath.test(path)) return 'longRunning';
   return method === 'GET' || method === 'HEAD' ? 'readOnly' : 'mutating';
 }

@@ -1,6 +1,6 @@
 /** Sends a log as its reader takes it. */
 import { drained } from '../../std/drained.ts';
-import type { ApiResponse } from '../api-handler.ts';
+import type { ApiResponse } from '../api-response.ts';
 import { isClosed, type HttpResponse } from './http-streams.ts';
 
 /** When the head of a log is sent at the latest, with or without a first line. */

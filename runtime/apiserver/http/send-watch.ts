@@ -2,7 +2,7 @@
  * Sends a watch as its reader takes it. What waits for a slow reader is a queue of references to
  * stored objects, shared by all watches; text is made when the socket takes more.
  */
-import type { ApiResponse } from '../api-handler.ts';
+import type { ApiResponse } from '../api-response.ts';
 import type { AnswerForm } from '../codec/body-codec.ts';
 import type { OpenWatches } from '../open-watches.ts';
 import { StatusError } from '../status-error.ts';
