@@ -148,6 +148,7 @@ const hasStandardFinalizers = ({ apiVersion }: KubeObject): boolean =>
   groupsOfStandardFinalizers.has(apiVersion.split('/')[0] ?? '');
 
 function validateStandardFinalizers({ finalizers = [] }: ObjectMeta): StatusCause[] {
+  if (!Array.isArray(finalizers)) return [];
   return finalizers.flatMap((name, index) =>
     typeof name !== 'string' || name.includes('/') || standardFinalizers.has(name)
       ? []

@@ -156,6 +156,9 @@ function withoutItemTypes({ apiVersion, kind }: Resource, list: KubeList): unkno
   if (!isBuiltinKind(apiVersion, kind)) return list;
   return {
     ...list,
-    items: list.items.map(({ apiVersion: _, kind: __, ...rest }) => rest),
+    items: list.items.map((item) => {
+      const { apiVersion: _apiVersion, kind: _kind, ...rest } = item;
+      return rest;
+    }),
   };
 }
