@@ -17,11 +17,9 @@ import { networkingDefinitions } from '../apis/networking/definitions.ts';
 import { policyDefinitions } from '../apis/policy/definitions.ts';
 import { rbacDefinitions } from '../apis/rbac/definitions.ts';
 import { schedulingDefinitions } from '../apis/scheduling/definitions.ts';
-import type { ServingAdmissionConfig } from '../apis/serving/definitions.ts';
-import {
-  defaultServingAdmissionConfig,
-  makeServingDefinitions,
-} from '../apis/serving/definitions.ts';
+import type { ServingAdmissionConfig } from '../apis/serving/admission-config.ts';
+import { defaultServingAdmissionConfig } from '../apis/serving/admission-config.ts';
+import { makeServingDefinitions } from '../apis/serving/definitions.ts';
 import { sourcesDefinitions } from '../apis/sources/definitions.ts';
 import { storageDefinitions } from '../apis/storage/definitions.ts';
 import { tektonDefinitions } from '../apis/tekton/definitions.ts';

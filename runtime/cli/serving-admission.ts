@@ -1,14 +1,15 @@
 /**
- * What the ConfigMaps `config-autoscaler` and `config-defaults` say now, for the API server's
- * admission: it is asked at each write, so it is kept current by an informer. A key that cannot be
- * read keeps its default, and is logged.
+ * What `config-autoscaler`, `config-defaults` and `config-features` say now, for the API server's
+ * admission: it is asked at each write, so it is kept current by an informer. What cannot be read
+ * leaves the defaults standing, and is logged.
  */
 import { autoscalerConfigName, parseAutoscalerConfig } from '../apis/autoscaling/config.ts';
 import type { ConfigMap } from '../apis/core/types.ts';
 import { configMapKind } from '../apis/core/types.ts';
 import { parseServingDefaults, servingDefaultsName } from '../apis/serving/config-defaults.ts';
-import type { ServingAdmissionConfig } from '../apis/serving/definitions.ts';
-import { defaultServingAdmissionConfig } from '../apis/serving/definitions.ts';
+import type { ServingAdmissionConfig } from '../apis/serving/admission-config.ts';
+import { defaultServingAdmissionConfig } from '../apis/serving/admission-config.ts';
+import { featuresConfigName, parseFeatures } from '../apis/serving/features.ts';
 import type { ControllerContext } from '../kube/context.ts';
 import { systemNamespace } from '../serving/config-maps.ts';
 import type { Logger } from '../std/logger.ts';
@@ -35,6 +36,8 @@ export class ServingAdmission {
     // The autoscaler reads the same ConfigMap and is the one to report its errors.
     if (name === autoscalerConfigName)
       this.current = { ...this.current, autoscaler: parseAutoscalerConfig(data).config };
+    if (name === featuresConfigName)
+      this.current = { ...this.current, features: parseFeatures(data) };
     if (name !== servingDefaultsName) return;
     const { defaults, errors } = parseServingDefaults(data);
     this.current = { ...this.current, defaults };

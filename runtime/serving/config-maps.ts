@@ -14,13 +14,16 @@ import { deploymentConfigName, garbageCollectionConfigName } from './serving-con
 export const systemNamespace = 'knative-serving';
 
 const examples: Readonly<Record<string, string>> = {
-  [autoscalerConfigName]: `# Share of a pod's capacity, in percent, that the autoscaler aims at.
+  [autoscalerConfigName]: `# Class of revisions that name none.
+pod-autoscaler-class: "kpa.autoscaling.knative.dev"
+# Share of a pod's capacity, in percent, that the autoscaler aims at.
 container-concurrency-target-percentage: "70"
 # Capacity of a pod that names no limit of its own, in requests at once.
 container-concurrency-target-default: "100"
 requests-per-second-target-default: "200"
-# Accepted for compatibility: the gateway always queues.
+# Both accepted for compatibility: the gateway always queues.
 target-burst-capacity: "211"
+activator-capacity: "100"
 # Whole seconds, 6s to 1h.
 stable-window: "60s"
 # In percent of the stable window.

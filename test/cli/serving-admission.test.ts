@@ -48,7 +48,7 @@ describe('Admission of Services in the local home', () => {
       apiVersion: 'serving.knative.dev/v1',
       kind: 'Service',
       metadata: { name, namespace: 'default' },
-      spec: { template: { spec: { containers: [{ image: 'a' }] } } },
+      spec: { template: { spec: { containers: [{ image: 'knit.local/hello' }] } } },
     } as unknown as Service);
 
   it('follows config-defaults from one write to the next, and back', async () => {

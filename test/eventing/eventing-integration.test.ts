@@ -113,7 +113,9 @@ describe('eventing, all of it', () => {
       apiVersion: 'serving.knative.dev/v1',
       kind: 'Service',
       metadata: { namespace, name: 'hello' },
-      spec: { template: { spec: { containers: [{ name: 'user-container', image: 'x' }] } } },
+      spec: {
+        template: { spec: { containers: [{ name: 'user-container', image: 'knit.local/hello' }] } },
+      },
     });
     await client.updateStatus(serviceKind, {
       ...created,

@@ -1,12 +1,22 @@
 /**
- * The ConfigMap `config-autoscaler`: one table of keys with defaults and ranges, parsed in one go.
+ * The ConfigMap `config-autoscaler`: every key with its default and what may be said of it.
  * Source: knative.dev/serving pkg/autoscaler/config/config.go. Units: times in ms, ratios 0..1.
  */
-import { parseGoDuration } from '../meta/go-duration.ts';
+import type { ConfigMapData } from '../meta/config-map-reader.ts';
+import { ConfigMapReader } from '../meta/config-map-reader.ts';
+import { formatGoDuration } from '../meta/go-duration.ts';
+
+const WINDOW_MIN_MS = 6_000;
+const WINDOW_MAX_MS = 3_600_000;
+const TARGET_MIN = 0.01;
 
 export const autoscalerConfigName = 'config-autoscaler';
 
 export interface AutoscalerConfig {
+  /** Class of a revision that names none: `kpa` or `hpa` of `autoscaling.knative.dev`. */
+  readonly podAutoscalerClass: string;
+  /** Requests at once that one activator is taken to bear; read and validated, as there is none here. */
+  readonly activatorCapacity: number;
   /** Share of a pod's capacity that is aimed at, 0..1. */
   readonly concurrencyTargetRatio: number;
   /** Capacity of a pod without a hard limit, in requests at once. */
@@ -35,6 +45,8 @@ export interface AutoscalerConfig {
 }
 
 export const defaultAutoscalerConfig: AutoscalerConfig = {
+  podAutoscalerClass: 'kpa.autoscaling.knative.dev',
+  activatorCapacity: 100,
   concurrencyTargetRatio: 0.7,
   concurrencyTargetDefault: 100,
   requestsPerSecondTargetDefault: 200,
@@ -55,169 +67,161 @@ export const defaultAutoscalerConfig: AutoscalerConfig = {
   scaleDownDelayMs: 0,
 };
 
-interface Entry {
-  readonly key: string;
-  readonly field: keyof AutoscalerConfig;
-  readonly parse: (text: string) => number | boolean | undefined;
-  readonly rule: string;
-}
-
-const number =
-  (isValid: (value: number) => boolean) =>
-  (text: string): number | undefined => {
-    const value = Number(text);
-    return text.trim() !== '' && Number.isFinite(value) && isValid(value) ? value : undefined;
-  };
-const duration =
-  (isValid: (valueMs: number) => boolean) =>
-  (text: string): number | undefined => {
-    const valueMs = parseGoDuration(text);
-    return valueMs !== undefined && isValid(valueMs) ? valueMs : undefined;
-  };
-const boolean = (text: string): boolean | undefined =>
-  ({ true: true, false: false })[text.toLowerCase()];
-const count = number((value) => Number.isInteger(value) && value >= 0);
-/** Values up to 1 read as a ratio, larger ones as a percentage. */
-const ratio = (text: string): number | undefined => {
-  const value = number((candidate) => candidate > 0 && candidate <= 100)(text);
-  return value === undefined || value <= 1 ? value : value / 100;
-};
-const isWholeSeconds = (valueMs: number): boolean => valueMs % 1_000 === 0;
-
-const entries: readonly Entry[] = [
-  {
-    key: 'container-concurrency-target-percentage',
-    field: 'concurrencyTargetRatio',
-    parse: ratio,
-    rule: 'must be in (0, 100]',
-  },
-  {
-    key: 'container-concurrency-target-default',
-    field: 'concurrencyTargetDefault',
-    parse: number((value) => value >= 0.01),
-    rule: 'must be at least 0.01',
-  },
-  {
-    key: 'requests-per-second-target-default',
-    field: 'requestsPerSecondTargetDefault',
-    parse: number((value) => value >= 0.01),
-    rule: 'must be at least 0.01',
-  },
-  {
-    key: 'target-burst-capacity',
-    field: 'targetBurstCapacity',
-    parse: number((value) => value >= 0 || value === -1),
-    rule: 'must be at least 0, or -1',
-  },
-  {
-    key: 'stable-window',
-    field: 'stableWindowMs',
-    parse: duration((ms) => ms >= 6_000 && ms <= 3_600_000 && isWholeSeconds(ms)),
-    rule: 'must be whole seconds in [6s, 1h]',
-  },
-  {
-    key: 'panic-window-percentage',
-    field: 'panicWindowPercent',
-    parse: number((value) => value >= 1 && value <= 100),
-    rule: 'must be in [1, 100]',
-  },
-  {
-    key: 'panic-threshold-percentage',
-    field: 'panicThresholdPercent',
-    parse: number(() => true),
-    rule: 'must be a number',
-  },
-  {
-    key: 'max-scale-up-rate',
-    field: 'maxScaleUpRate',
-    parse: number((value) => value > 1),
-    rule: 'must be more than 1',
-  },
-  {
-    key: 'max-scale-down-rate',
-    field: 'maxScaleDownRate',
-    parse: number((value) => value > 1),
-    rule: 'must be more than 1',
-  },
-  {
-    key: 'enable-scale-to-zero',
-    field: 'isScaleToZeroEnabled',
-    parse: boolean,
-    rule: 'must be true or false',
-  },
-  {
-    key: 'scale-to-zero-grace-period',
-    field: 'scaleToZeroGracePeriodMs',
-    parse: duration((ms) => ms > 0),
-    rule: 'must be more than 0s',
-  },
-  {
-    key: 'scale-to-zero-pod-retention-period',
-    field: 'scaleToZeroPodRetentionPeriodMs',
-    parse: duration((ms) => ms >= 0),
-    rule: 'must be at least 0s',
-  },
-  {
-    key: 'initial-scale',
-    field: 'initialScale',
-    parse: count,
-    rule: 'must be an integer of at least 0',
-  },
-  {
-    key: 'allow-zero-initial-scale',
-    field: 'allowZeroInitialScale',
-    parse: boolean,
-    rule: 'must be true or false',
-  },
-  { key: 'min-scale', field: 'minScale', parse: count, rule: 'must be an integer of at least 0' },
-  { key: 'max-scale', field: 'maxScale', parse: count, rule: 'must be an integer of at least 0' },
-  {
-    key: 'max-scale-limit',
-    field: 'maxScaleLimit',
-    parse: count,
-    rule: 'must be an integer of at least 0',
-  },
-  {
-    key: 'scale-down-delay',
-    field: 'scaleDownDelayMs',
-    parse: duration((ms) => ms >= 0 && isWholeSeconds(ms)),
-    rule: 'must be whole seconds of at least 0s',
-  },
-];
-
 /**
- * Reads the ConfigMap's data over the defaults. Every bad key is reported and keeps its default;
- * keys that are not known (`_example` among them) are ignored.
+ * Reads the ConfigMap's data over the defaults. The first thing wrong is reported in upstream's words
+ * and the defaults hold as a whole; keys that are not known (`_example` among them) are ignored.
  */
 export function parseAutoscalerConfig(
-  data: Readonly<Record<string, string>> | undefined,
+  data: ConfigMapData,
   defaults: AutoscalerConfig = defaultAutoscalerConfig,
 ): {
   readonly config: AutoscalerConfig;
   readonly errors: readonly string[];
 } {
-  const errors: string[] = [];
-  const values: Record<string, number | boolean> = {};
-  for (const { key, field, parse, rule } of entries) {
-    const text = data?.[key];
-    if (text === undefined) continue;
-    const value = parse(text);
-    if (value === undefined) errors.push(`${key} = ${text}, ${rule}`);
-    else values[field] = value;
-  }
-  const config: AutoscalerConfig = { ...defaults, ...values };
-  errors.push(...validateTogether(config));
-  return { config, errors };
+  const reader = new ConfigMapReader(data);
+  const config = readKeys(reader, defaults);
+  if (reader.error !== undefined) reader.error = `failed to parse data: ${reader.error}`;
+  else reader.error = faultOf(config);
+  return reader.error === undefined
+    ? { config, errors: [] }
+    : { config: defaults, errors: [reader.error] };
 }
 
-function validateTogether(config: AutoscalerConfig): string[] {
-  const { minScale, maxScale, maxScaleLimit, initialScale, allowZeroInitialScale } = config;
-  const errors: string[] = [];
-  if (maxScale !== 0 && minScale > maxScale)
-    errors.push(`min-scale = ${minScale}, must not be more than max-scale = ${maxScale}`);
-  if (maxScaleLimit > 0 && (maxScale < 1 || maxScale > maxScaleLimit))
-    errors.push(`max-scale = ${maxScale}, must be in [1, max-scale-limit = ${maxScaleLimit}]`);
-  if (initialScale === 0 && !allowZeroInitialScale)
-    errors.push('initial-scale = 0, needs allow-zero-initial-scale');
-  return errors;
+function readKeys(reader: ConfigMapReader, base: AutoscalerConfig): AutoscalerConfig {
+  const ratio = reader.float(
+    'container-concurrency-target-percentage',
+    base.concurrencyTargetRatio,
+  );
+  return {
+    podAutoscalerClass: reader.string('pod-autoscaler-class', base.podAutoscalerClass),
+    isScaleToZeroEnabled: reader.bool('enable-scale-to-zero', base.isScaleToZeroEnabled),
+    allowZeroInitialScale: reader.bool('allow-zero-initial-scale', base.allowZeroInitialScale),
+    maxScaleUpRate: reader.float('max-scale-up-rate', base.maxScaleUpRate),
+    maxScaleDownRate: reader.float('max-scale-down-rate', base.maxScaleDownRate),
+    // Values up to 1 read as a ratio, larger ones as a percentage.
+    concurrencyTargetRatio: ratio > 1 ? ratio / 100 : ratio,
+    concurrencyTargetDefault: reader.float(
+      'container-concurrency-target-default',
+      base.concurrencyTargetDefault,
+    ),
+    requestsPerSecondTargetDefault: reader.float(
+      'requests-per-second-target-default',
+      base.requestsPerSecondTargetDefault,
+    ),
+    targetBurstCapacity: reader.float('target-burst-capacity', base.targetBurstCapacity),
+    panicWindowPercent: reader.float('panic-window-percentage', base.panicWindowPercent),
+    activatorCapacity: reader.float('activator-capacity', base.activatorCapacity),
+    panicThresholdPercent: reader.float('panic-threshold-percentage', base.panicThresholdPercent),
+    initialScale: reader.int('initial-scale', base.initialScale, 32),
+    minScale: reader.int('min-scale', base.minScale, 32),
+    maxScale: reader.int('max-scale', base.maxScale, 32),
+    maxScaleLimit: reader.int('max-scale-limit', base.maxScaleLimit, 32),
+    stableWindowMs: reader.durationMs('stable-window', base.stableWindowMs),
+    scaleDownDelayMs: reader.durationMs('scale-down-delay', base.scaleDownDelayMs),
+    scaleToZeroGracePeriodMs: reader.durationMs(
+      'scale-to-zero-grace-period',
+      base.scaleToZeroGracePeriodMs,
+    ),
+    scaleToZeroPodRetentionPeriodMs: reader.durationMs(
+      'scale-to-zero-pod-retention-period',
+      base.scaleToZeroPodRetentionPeriodMs,
+    ),
+  };
 }
+
+/** What no configuration may say, first things first; undefined when all is well. */
+function faultOf(config: AutoscalerConfig): string | undefined {
+  return rules.find(([isBroken]) => isBroken(config))?.[1](config);
+}
+
+type Rule = readonly [
+  isBroken: (config: AutoscalerConfig) => boolean,
+  text: (config: AutoscalerConfig) => string,
+];
+
+const seconds = formatGoDuration;
+const minMaxScale = ({ maxScaleLimit }: AutoscalerConfig): number => (maxScaleLimit > 0 ? 1 : 0);
+
+const rules: readonly Rule[] = [
+  [
+    (c) => c.scaleToZeroGracePeriodMs <= 0,
+    (c) =>
+      `scale-to-zero-grace-period must be positive, was: ${seconds(c.scaleToZeroGracePeriodMs)}`,
+  ],
+  [
+    (c) => c.scaleDownDelayMs < 0,
+    (c) => `scale-down-delay cannot be negative, was: ${seconds(c.scaleDownDelayMs)}`,
+  ],
+  [
+    (c) => c.scaleDownDelayMs % 1_000 !== 0,
+    (c) =>
+      `scale-down-delay = ${seconds(c.scaleDownDelayMs)}, must be specified with at most second precision`,
+  ],
+  [
+    (c) => c.scaleToZeroPodRetentionPeriodMs < 0,
+    (c) =>
+      `scale-to-zero-pod-retention-period cannot be negative, was: ${seconds(c.scaleToZeroPodRetentionPeriodMs)}`,
+  ],
+  [
+    (c) => c.targetBurstCapacity < 0 && c.targetBurstCapacity !== -1,
+    (c) =>
+      `target-burst-capacity must be either non-negative or -1 (for unlimited), was: ${c.targetBurstCapacity.toFixed(6)}`,
+  ],
+  [
+    (c) => c.concurrencyTargetRatio <= 0 || c.concurrencyTargetRatio > 1,
+    (c) =>
+      `container-concurrency-target-percentage = ${c.concurrencyTargetRatio.toFixed(6)} is outside of valid range of (0, 100]`,
+  ],
+  [
+    (c) => c.concurrencyTargetRatio * c.concurrencyTargetDefault < TARGET_MIN,
+    (c) =>
+      `container-concurrency-target-percentage and container-concurrency-target-default yield target concurrency of ${c.concurrencyTargetRatio * c.concurrencyTargetDefault}, can't be less than ${TARGET_MIN}`,
+  ],
+  [
+    (c) => c.requestsPerSecondTargetDefault < TARGET_MIN,
+    (c) =>
+      `requests-per-second-target-default must be at least ${TARGET_MIN}, was: ${c.requestsPerSecondTargetDefault}`,
+  ],
+  [
+    (c) => c.activatorCapacity < 1,
+    (c) => `activator-capacity = ${c.activatorCapacity}, must be at least 1`,
+  ],
+  [
+    (c) => c.maxScaleUpRate <= 1,
+    (c) => `max-scale-up-rate = ${c.maxScaleUpRate}, must be greater than 1.0`,
+  ],
+  [
+    (c) => c.maxScaleDownRate <= 1,
+    (c) => `max-scale-down-rate = ${c.maxScaleDownRate}, must be greater than 1.0`,
+  ],
+  [
+    (c) => c.stableWindowMs < WINDOW_MIN_MS || c.stableWindowMs > WINDOW_MAX_MS,
+    (c) =>
+      `stable-window = ${seconds(c.stableWindowMs)}, must be in [${seconds(WINDOW_MIN_MS)}; ${seconds(WINDOW_MAX_MS)}] range`,
+  ],
+  [
+    (c) => c.stableWindowMs % 1_000 !== 0,
+    (c) =>
+      `stable-window = ${seconds(c.stableWindowMs)}, must be specified with at most second precision`,
+  ],
+  [
+    (c) => c.panicWindowPercent < 1 || c.panicWindowPercent > 100,
+    (c) => `panic-window-percentage = ${c.panicWindowPercent}, must be in [1, 100] interval`,
+  ],
+  [
+    (c) => c.initialScale < 0 || (c.initialScale === 0 && !c.allowZeroInitialScale),
+    (c) =>
+      `initial-scale = ${c.initialScale}, must be at least 0 (or at least 1 when allow-zero-initial-scale is false)`,
+  ],
+  [(c) => c.minScale < 0, (c) => `min-scale = ${c.minScale}, must be at least 0`],
+  [
+    (c) => c.maxScale < minMaxScale(c) || (c.maxScaleLimit > 0 && c.maxScale > c.maxScaleLimit),
+    (c) =>
+      `max-scale = ${c.maxScale}, must be in [${minMaxScale(c)}, max-scale-limit(${c.maxScaleLimit})] range`,
+  ],
+  [(c) => c.maxScaleLimit < 0, (c) => `max-scale-limit = ${c.maxScaleLimit}, must be at least 0`],
+  [
+    (c) => c.minScale > c.maxScale && c.maxScale > 0,
+    (c) => `min-scale (${c.minScale}) must be less than max-scale (${c.maxScale})`,
+  ],
+];

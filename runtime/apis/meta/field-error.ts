@@ -29,12 +29,24 @@ export function formatFieldErrors(errors: readonly FieldError[]): string {
     merged.set(id, entry);
   }
   return [...merged.values()]
-    .sort((a, b) => (a.message < b.message ? -1 : a.message > b.message ? 1 : 0))
+    .sort((a, b) => compare(a.message, b.message) || compare(a.details, b.details))
     .map(({ message, details, paths }) => {
       const where = [...paths].sort().join(', ');
-      return `${message}${where === '' ? '' : `: ${where}`}${details === '' ? '' : `\n${details}`}`;
+      return `${message}: ${where}${details === '' ? '' : `\n${details}`}`;
     })
     .join('\n');
+}
+
+const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
+
+/** The errors of a part, with the path of the part before theirs. An empty path means the part itself. */
+export const under = (prefix: string, errors: readonly FieldError[]): readonly FieldError[] =>
+  errors.map((error) => ({ ...error, paths: error.paths.map((path) => joinPath(prefix, path)) }));
+
+/** Indices and keys in brackets attach without a dot. */
+function joinPath(prefix: string, path: string): string {
+  if (path === '' || prefix === '') return prefix + path;
+  return path.startsWith('[') ? prefix + path : `${prefix}.${path}`;
 }
 
 export const missingField = (...paths: string[]): FieldError => ({

@@ -24,3 +24,12 @@ export const routeConditions = livingConditionSet(
   ingressReady,
   certificateProvisioned,
 );
+
+export const domainClaimed = 'DomainClaimed';
+export const referenceResolved = 'ReferenceResolved';
+export const domainMappingConditions = livingConditionSet(
+  domainClaimed,
+  referenceResolved,
+  ingressReady,
+  certificateProvisioned,
+);

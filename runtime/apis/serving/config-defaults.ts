@@ -1,56 +1,168 @@
 /**
  * The ConfigMap `config-defaults`: what a revision gets that asks for nothing, and how much it may
- * ask for. Resource defaults and name templates are not read yet.
- * Source: knative.dev/serving pkg/apis/config/defaults.go.
+ * ask for. Source: knative.dev/serving pkg/apis/config/defaults.go.
  */
+import type { ConfigMapData } from '../meta/config-map-reader.ts';
+import { ConfigMapReader } from '../meta/config-map-reader.ts';
+import type { TemplateData } from '../meta/go-template.ts';
+import { parseTemplate } from '../meta/go-template.ts';
+import type { ObjectMeta } from '../meta/object.ts';
+
 export const servingDefaultsName = 'config-defaults';
+
+/** Quantities by resource, in canonical form; absent = none. */
+export type ResourceDefaults = Readonly<Record<string, string>>;
 
 export interface ServingDefaults {
   readonly timeoutSeconds: number;
   readonly timeoutSecondsMax: number;
+  /** 0 = off. Written into a revision only where it is shorter than its timeout. */
+  readonly responseStartTimeoutSeconds: number;
+  /** 0 = off. */
+  readonly idleTimeoutSeconds: number;
   /** 0 = unlimited. */
   readonly containerConcurrency: number;
   readonly containerConcurrencyMax: number;
   /** Whether a revision may ask for unlimited concurrency. */
   readonly allowContainerConcurrencyZero: boolean;
+  /** undefined = what the pod's own default is. */
+  readonly enableServiceLinks: boolean | undefined;
+  /** Go templates over the metadata of the object that holds the template. */
+  readonly containerNameTemplate: string;
+  readonly initContainerNameTemplate: string;
+  readonly requests: ResourceDefaults;
+  readonly limits: ResourceDefaults;
 }
 
 export const defaultServingDefaults: ServingDefaults = {
   timeoutSeconds: 300,
   timeoutSecondsMax: 600,
+  responseStartTimeoutSeconds: 300,
+  idleTimeoutSeconds: 0,
   containerConcurrency: 0,
   containerConcurrencyMax: 1_000,
   allowContainerConcurrencyZero: true,
+  enableServiceLinks: false,
+  containerNameTemplate: 'user-container',
+  initContainerNameTemplate: 'init-container',
+  requests: {},
+  limits: {},
 };
 
-const numberKeys = [
-  { key: 'revision-timeout-seconds', field: 'timeoutSeconds', min: 1 },
-  { key: 'max-revision-timeout-seconds', field: 'timeoutSecondsMax', min: 1 },
-  { key: 'container-concurrency', field: 'containerConcurrency', min: 0 },
-  { key: 'container-concurrency-max-limit', field: 'containerConcurrencyMax', min: 1 },
-] as const;
+const INT32_MAX = 2_147_483_647;
+const resources = ['cpu', 'memory', 'ephemeral-storage'] as const;
 
-/** Reads the data over the defaults; a bad key is reported and keeps its default. */
-export function parseServingDefaults(data: Readonly<Record<string, string>> | undefined): {
+/**
+ * Reads the data over the defaults. The first thing wrong is reported in upstream's words, and then
+ * the defaults hold as a whole: half a configuration is nobody's intention.
+ */
+export function parseServingDefaults(data: ConfigMapData): {
   readonly defaults: ServingDefaults;
   readonly errors: readonly string[];
 } {
-  const errors: string[] = [];
-  const values: Record<string, number | boolean> = {};
-  for (const { key, field, min } of numberKeys) {
-    const text = data?.[key];
-    if (text === undefined) continue;
-    const value = Number(text);
-    if (/^\d+$/.test(text) && value >= min) values[field] = value;
-    else errors.push(`${key} = ${text}, must be an integer of at least ${min}`);
-  }
-  const allowZero = data?.['allow-container-concurrency-zero'];
-  if (allowZero !== undefined) values['allowContainerConcurrencyZero'] = allowZero !== 'false';
-  const defaults: ServingDefaults = { ...defaultServingDefaults, ...values };
-  const { timeoutSeconds, timeoutSecondsMax } = defaults;
-  if (timeoutSeconds <= timeoutSecondsMax) return { defaults, errors };
-  errors.push(
-    `revision-timeout-seconds = ${timeoutSeconds}, must not be more than max-revision-timeout-seconds = ${timeoutSecondsMax}`,
+  const reader = new ConfigMapReader(data);
+  const base = defaultServingDefaults;
+  const initContainerNameTemplate = readTemplate(
+    reader,
+    'init-container-name-template',
+    base.initContainerNameTemplate,
   );
-  return { defaults: defaultServingDefaults, errors };
+  const containerNameTemplate = readTemplate(
+    reader,
+    'container-name-template',
+    base.containerNameTemplate,
+  );
+  const allowContainerConcurrencyZero = reader.bool(
+    'allow-container-concurrency-zero',
+    base.allowContainerConcurrencyZero,
+  );
+  const timeoutSeconds = reader.int('revision-timeout-seconds', base.timeoutSeconds);
+  const defaults: ServingDefaults = {
+    initContainerNameTemplate,
+    containerNameTemplate,
+    allowContainerConcurrencyZero,
+    timeoutSeconds,
+    timeoutSecondsMax: reader.int('max-revision-timeout-seconds', base.timeoutSecondsMax),
+    idleTimeoutSeconds: reader.int('revision-idle-timeout-seconds', base.idleTimeoutSeconds),
+    containerConcurrency: reader.int('container-concurrency', base.containerConcurrency),
+    containerConcurrencyMax: reader.int(
+      'container-concurrency-max-limit',
+      base.containerConcurrencyMax,
+    ),
+    requests: readResources(reader, 'request'),
+    limits: readResources(reader, 'limit'),
+    responseStartTimeoutSeconds: reader.int(
+      'revision-response-start-timeout-seconds',
+      timeoutSeconds,
+    ),
+    enableServiceLinks: readServiceLinks(data?.['enable-service-links']),
+  };
+  checkTogether(reader, defaults);
+  return reader.error === undefined
+    ? { defaults, errors: [] }
+    : { defaults: base, errors: [reader.error] };
 }
+
+function readTemplate(reader: ConfigMapReader, key: string, fallback: string): string {
+  const text = reader.read(key, fallback, (value) => ({ value }));
+  try {
+    parseTemplate(text)(templateData({ name: '' }));
+  } catch (error) {
+    reader.fail(`error executing template: ${(error as Error).message}`);
+  }
+  return text;
+}
+
+function readResources(reader: ConfigMapReader, what: 'request' | 'limit'): ResourceDefaults {
+  const found: Record<string, string> = {};
+  for (const resource of resources) {
+    const quantity = reader.quantity(`revision-${resource}-${what}`, undefined);
+    if (quantity !== undefined) found[resource] = quantity;
+  }
+  return found;
+}
+
+function readServiceLinks(text: string | undefined): boolean | undefined {
+  if (text === undefined) return defaultServingDefaults.enableServiceLinks;
+  return { true: true, false: false }[text.toLowerCase()];
+}
+
+function checkTogether(reader: ConfigMapReader, defaults: ServingDefaults): void {
+  const { timeoutSeconds, timeoutSecondsMax, containerConcurrencyMax } = defaults;
+  const { responseStartTimeoutSeconds, idleTimeoutSeconds, containerConcurrency } = defaults;
+  const exceeds = (key: string, value: number, limitKey: string, limit: number): void =>
+    reader.fail(`${key} (${value}) cannot be greater than ${limitKey} (${limit})`);
+  const timeoutKey = 'revision-timeout-seconds';
+  if (timeoutSeconds > timeoutSecondsMax)
+    exceeds(timeoutKey, timeoutSeconds, 'max-revision-timeout-seconds', timeoutSecondsMax);
+  for (const [key, value] of [
+    ['revision-response-start-timeout-seconds', responseStartTimeoutSeconds],
+    ['revision-idle-timeout-seconds', idleTimeoutSeconds],
+  ] as const)
+    if (value > 0 && value > timeoutSeconds) exceeds(key, value, timeoutKey, timeoutSeconds);
+  if (containerConcurrencyMax < 1)
+    reader.fail(
+      `expected 1 <= ${containerConcurrencyMax} <= ${INT32_MAX}: container-concurrency-max-limit`,
+    );
+  if (containerConcurrency < 0 || containerConcurrency > containerConcurrencyMax)
+    reader.fail(
+      `expected 0 <= ${containerConcurrency} <= ${containerConcurrencyMax}: container-concurrency`,
+    );
+}
+
+/** The name that a template gives to a container of an object with this metadata; '' when it cannot. */
+export function containerNameOf(template: string, parent: Partial<ObjectMeta>): string {
+  try {
+    return parseTemplate(template)(templateData(parent));
+  } catch {
+    return '';
+  }
+}
+
+const templateData = (parent: Partial<ObjectMeta>): TemplateData => ({
+  Name: parent.name ?? '',
+  GenerateName: parent.generateName ?? '',
+  Namespace: parent.namespace ?? '',
+  Labels: parent.labels ?? {},
+  Annotations: parent.annotations ?? {},
+});

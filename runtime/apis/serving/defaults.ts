@@ -4,37 +4,37 @@
  * Source: knative.dev/serving pkg/apis/serving/v1/*_defaults.go, pkg/apis/config/defaults.go.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { Container, Probe } from '../core/types.ts';
 import type { AdmissionContext } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
-import type { ServingDefaults } from './config-defaults.ts';
-import { defaultServingDefaults } from './config-defaults.ts';
+import type { ServingAdmissionConfig } from './admission-config.ts';
+import { defaultServingAdmissionConfig } from './admission-config.ts';
+import { defaultRevisionSpec } from './default-revision-spec.ts';
 import { creatorAnnotationKey, lastModifierAnnotationKey } from './labels.ts';
 import type {
   Configuration,
   Revision,
-  RevisionSpec,
   RevisionTemplateSpec,
   Route,
   Service,
   TrafficTarget,
 } from './types.ts';
 
-export const defaultContainerName = 'user-container';
-export const defaultInitContainerName = 'init-container';
-export const defaultPort = 8080;
-
 export function applyServiceDefaults(
   service: Service,
   context?: AdmissionContext,
-  defaults: ServingDefaults = defaultServingDefaults,
+  config: ServingAdmissionConfig = defaultServingAdmissionConfig,
 ): Service {
   const old = context?.old as Service | undefined;
   const given = (service.spec as Service['spec'] | undefined) ?? {};
   const { template, traffic } = given as Partial<Service['spec']>;
   const spec = {
     ...given,
-    template: defaultTemplate(template, old?.spec.template, defaults),
+    template: defaultTemplate(template, {
+      old: old?.spec.template,
+      parent: service,
+      context,
+      config,
+    }),
     traffic: defaultServiceTraffic(traffic),
   };
   return stampUsers({ ...service, spec }, context);
@@ -43,11 +43,16 @@ export function applyServiceDefaults(
 export function applyConfigurationDefaults(
   configuration: Configuration,
   context?: AdmissionContext,
-  defaults: ServingDefaults = defaultServingDefaults,
+  config: ServingAdmissionConfig = defaultServingAdmissionConfig,
 ): Configuration {
   const old = context?.old as Configuration | undefined;
   const given = configuration.spec as Configuration['spec'] | undefined;
-  const template = defaultTemplate(given?.template, old?.spec.template, defaults);
+  const template = defaultTemplate(given?.template, {
+    old: old?.spec.template,
+    parent: configuration,
+    context,
+    config,
+  });
   return stampUsers({ ...configuration, spec: { ...configuration.spec, template } }, context);
 }
 
@@ -62,108 +67,34 @@ export function applyRouteDefaults(route: Route, context?: AdmissionContext): Ro
 export function applyRevisionDefaults(
   revision: Revision,
   context?: AdmissionContext,
-  defaults: ServingDefaults = defaultServingDefaults,
+  config: ServingAdmissionConfig = defaultServingAdmissionConfig,
 ): Revision {
-  if (context?.operation === 'UPDATE') return revision;
-  return { ...revision, spec: defaultRevisionSpec(revision.spec, defaults) };
+  if (context?.old) return revision;
+  const spec = defaultRevisionSpec(revision.spec, { config, parent: {}, isCreate: true });
+  return { ...revision, spec };
 }
 
 function defaultTemplate(
   template: RevisionTemplateSpec | undefined,
-  old: RevisionTemplateSpec | undefined,
-  defaults: ServingDefaults,
+  options: {
+    readonly old: RevisionTemplateSpec | undefined;
+    readonly parent: KubeObject;
+    readonly context: AdmissionContext | undefined;
+    readonly config: ServingAdmissionConfig;
+  },
 ): RevisionTemplateSpec {
+  const { old, parent, context, config } = options;
   const given = template ?? { spec: { containers: [] } };
-  // A template that keeps its explicit name must stay byte-equal: new defaults of a newer version
-  // would read as a change without a new name.
-  const isSameNamed =
-    given.metadata?.name !== undefined && old?.metadata?.name === given.metadata.name;
-  if (isSameNamed && isDeepStrictEqual(given, old)) return given;
-  return { ...given, spec: defaultRevisionSpec(given.spec, defaults) };
-}
-
-/** Fills in what a revision's spec leaves out. */
-export function defaultRevisionSpec(
-  given: RevisionSpec | undefined,
-  defaults: ServingDefaults = defaultServingDefaults,
-): RevisionSpec {
-  const spec = given ?? { containers: [] };
-  const containers = spec.containers ?? [];
-  if (!isObjectList(containers) || !isObjectList(spec.initContainers ?? [])) return spec;
-  const serving = servingContainerIndex(containers);
-  const nameOf = nameGenerator(containers, defaultContainerName);
-  const result: RevisionSpec = {
-    ...spec,
-    containerConcurrency: spec.containerConcurrency ?? defaults.containerConcurrency,
-    timeoutSeconds: spec.timeoutSeconds || defaults.timeoutSeconds,
-    enableServiceLinks: spec.enableServiceLinks ?? false,
-    containers: containers.map((container, index) =>
-      defaultContainer({ ...container, name: container.name || nameOf() }, index === serving, spec),
-    ),
-  };
-  if (spec.initContainers) {
-    const initNameOf = nameGenerator(spec.initContainers, defaultInitContainerName);
-    result.initContainers = spec.initContainers.map((container) => ({
-      ...container,
-      name: container.name || initNameOf(),
-    }));
-  }
-  return result;
+  // Under a name that stays, what is filled in would read as a change without a new name.
+  const { name } = given.metadata ?? {};
+  if (name && old?.metadata?.name === name) return given;
+  const isCreate = context === undefined || context.operation === 'CREATE';
+  const spec = defaultRevisionSpec(given.spec, { config, parent: parent.metadata, isCreate });
+  return { ...given, spec };
 }
 
 const isObjectList = (value: unknown): boolean =>
   Array.isArray(value) && value.every((item) => typeof item === 'object' && item !== null);
-
-/** The container that requests go to: the only one, or the one with ports; -1 when it is not told. */
-export function servingContainerIndex(containers: readonly Container[]): number {
-  if (containers.length === 1) return 0;
-  return containers.findIndex((container) => (container.ports?.length ?? 0) > 0);
-}
-
-function defaultContainer(container: Container, isServing: boolean, spec: RevisionSpec): Container {
-  const result: Container = { ...container, resources: container.resources ?? {} };
-  if (isServing) result.readinessProbe = defaultProbe(container.readinessProbe);
-  if (container.volumeMounts)
-    result.volumeMounts = container.volumeMounts.map((mount) =>
-      isWritableVolume(spec, mount.name) ? mount : { ...mount, readOnly: true },
-    );
-  return result;
-}
-
-function isWritableVolume(spec: RevisionSpec, name: string): boolean {
-  const volume = spec.volumes?.find((candidate) => candidate.name === name);
-  return (
-    volume?.emptyDir !== undefined ||
-    volume?.persistentVolumeClaim !== undefined ||
-    volume?.['ephemeral'] !== undefined
-  );
-}
-
-/** An unset probe becomes TCP with period 0, which means: as often as it takes to find out at once. */
-function defaultProbe(given: Probe | undefined): Probe {
-  const probe: Probe = { ...given };
-  if (!probe.httpGet && !probe.tcpSocket && !probe.exec && !probe.grpc)
-    probe.tcpSocket = { port: 0 };
-  if (probe.grpc) probe.grpc = { service: '', ...probe.grpc };
-  probe.successThreshold = probe.successThreshold || 1;
-  if (probe.periodSeconds) {
-    probe.failureThreshold = probe.failureThreshold || 3;
-    probe.timeoutSeconds = probe.timeoutSeconds || 1;
-  }
-  return probe;
-}
-
-/** `base` alone for a single container, `base-0`, `base-1`... for several; never one that is taken. */
-function nameGenerator(containers: readonly Container[], base: string): () => string {
-  const taken = new Set(containers.map(({ name }) => name));
-  let next = 0;
-  return () => {
-    if (containers.length === 1) return base;
-    while (taken.has(`${base}-${next}`)) next += 1;
-    taken.add(`${base}-${next}`);
-    return `${base}-${next}`;
-  };
-}
 
 function defaultServiceTraffic(traffic: readonly TrafficTarget[] | undefined): TrafficTarget[] {
   if (traffic !== undefined && !isObjectList(traffic)) return traffic as TrafficTarget[];
@@ -178,7 +109,7 @@ const defaultTarget = (target: TrafficTarget): TrafficTarget => ({
 });
 
 /** Children of a Service inherit the annotations from it, so nobody stamps them. */
-function stampUsers<T extends KubeObject & { spec: unknown }>(
+export function stampUsers<T extends KubeObject & { spec: unknown }>(
   object: T,
   context: AdmissionContext | undefined,
 ): T {
@@ -190,12 +121,11 @@ function stampUsers<T extends KubeObject & { spec: unknown }>(
     annotations[creatorAnnotationKey] = user;
     annotations[lastModifierAnnotationKey] = user;
   } else {
-    // Clients that replace the whole object keep what the server stamped.
-    const oldAnnotations = old.metadata.annotations ?? {};
-    annotations[creatorAnnotationKey] ??= oldAnnotations[creatorAnnotationKey] ?? user;
-    annotations[lastModifierAnnotationKey] = isDeepStrictEqual(old.spec, object.spec)
-      ? (oldAnnotations[lastModifierAnnotationKey] ?? user)
-      : user;
+    const before = old.metadata.annotations ?? {};
+    // Clients that replace the whole object, without having read it, keep what the server stamped.
+    for (const key of [creatorAnnotationKey, lastModifierAnnotationKey])
+      if (before[key] !== undefined) annotations[key] ??= before[key];
+    if (!isDeepStrictEqual(old.spec, object.spec)) annotations[lastModifierAnnotationKey] = user;
   }
   return { ...object, metadata: { ...object.metadata, annotations } };
 }

@@ -4,13 +4,13 @@
  * Source: knative.dev/serving pkg/apis/serving/v1/{service,configuration,route,revision}_validation.go.
  */
 import { isDeepStrictEqual } from 'node:util';
-import type { AutoscalerConfig } from '../autoscaling/config.ts';
-import { defaultAutoscalerConfig } from '../autoscaling/config.ts';
+import { validateAutoscalingAnnotations } from '../autoscaling/validate-annotations.ts';
 import type { FieldError } from '../meta/field-error.ts';
+import { under } from '../meta/field-error.ts';
 import type { AdmissionContext, KindDefinition, PrinterColumn } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
-import type { ServingDefaults } from './config-defaults.ts';
-import { defaultServingDefaults } from './config-defaults.ts';
+import type { ServingAdmissionConfig } from './admission-config.ts';
+import { defaultServingAdmissionConfig } from './admission-config.ts';
 import {
   applyConfigurationDefaults,
   applyRevisionDefaults,
@@ -22,27 +22,33 @@ import {
   configurationLabelKey,
   serviceLabelKey,
 } from './labels.ts';
-import type { Configuration, Revision, RevisionTemplateSpec, Route, Service } from './types.ts';
-import { configurationKind, revisionKind, routeKind, serviceKind } from './types.ts';
+import { describeChange } from './describe-change.ts';
+import { applyDomainMappingDefaults, validateDomainMapping } from './domain-mapping.ts';
+import type {
+  Configuration,
+  DomainMapping,
+  Revision,
+  RevisionTemplateSpec,
+  Route,
+  Service,
+} from './types.ts';
 import {
+  configurationKind,
+  domainMappingKind,
+  revisionKind,
+  routeKind,
+  serviceKind,
+} from './types.ts';
+import {
+  validateName,
   validateObjectMetadata,
   validateOwnerLabel,
-  validateRevisionAnnotations,
+  validateRolloutDuration,
   validateTemplateMetadata,
+  validateUsers,
 } from './validate-metadata.ts';
 import { validateRevisionSpec } from './validate-revision-spec.ts';
 import { validateTraffic } from './validate-traffic.ts';
-
-/** What admission takes from the ConfigMaps `config-defaults` and `config-autoscaler`. */
-export interface ServingAdmissionConfig {
-  readonly defaults: ServingDefaults;
-  readonly autoscaler: AutoscalerConfig;
-}
-
-export const defaultServingAdmissionConfig: ServingAdmissionConfig = {
-  defaults: defaultServingDefaults,
-  autoscaler: defaultAutoscalerConfig,
-};
 
 export function validateService(
   service: Service,
@@ -50,7 +56,9 @@ export function validateService(
   config: ServingAdmissionConfig = defaultServingAdmissionConfig,
 ): readonly FieldError[] {
   return [
-    ...validateObjectMetadata(service, context),
+    ...validateObjectMetadata(service),
+    ...validateRolloutDuration(service),
+    ...validateUsers(service, context),
     ...validateTemplate(service, context, config),
     ...validateTraffic(service.spec.traffic, 'Service'),
   ];
@@ -62,16 +70,19 @@ export function validateConfiguration(
   config: ServingAdmissionConfig = defaultServingAdmissionConfig,
 ): readonly FieldError[] {
   return [
-    ...validateObjectMetadata(configuration, context),
+    ...validateObjectMetadata(configuration),
     ...validateOwnerLabel(configuration, 'Service', serviceLabelKey),
+    ...validateUsers(configuration, context),
     ...validateTemplate(configuration, context, config),
   ];
 }
 
 export function validateRoute(route: Route, context: AdmissionContext): readonly FieldError[] {
   return [
-    ...validateObjectMetadata(route, context),
+    ...validateObjectMetadata(route),
     ...validateOwnerLabel(route, 'Service', serviceLabelKey),
+    ...validateRolloutDuration(route),
+    ...validateUsers(route, context),
     ...validateTraffic(route.spec?.traffic, 'Route'),
   ];
 }
@@ -82,24 +93,25 @@ export function validateRevision(
   context: AdmissionContext,
   config: ServingAdmissionConfig = defaultServingAdmissionConfig,
 ): readonly FieldError[] {
-  const errors = [
+  const old = (context.old as Revision | undefined)?.spec;
+  // Nothing else is worth saying of a spec that may not change.
+  if (old && !isDeepStrictEqual(old, revision.spec))
+    return [
+      {
+        message: 'Immutable fields changed (-old +new)',
+        paths: ['spec'],
+        details: describeChange(old, revision.spec, '{v1.RevisionSpec}'),
+      },
+    ];
+  const { annotations } = revision.metadata;
+  return [
+    ...validateName(revision),
+    ...validateAutoscalingAnnotations(annotations, config.autoscaler, 'metadata.annotations'),
     ...validateOwnerLabel(revision, 'Configuration', configurationLabelKey),
-    ...validateRevisionAnnotations(
-      revision.metadata.annotations,
-      config.autoscaler,
-      'metadata.annotations',
-    ),
+    ...(old
+      ? []
+      : under('spec', validateRevisionSpec(revision.spec, config.defaults, config.features))),
   ];
-  if (!context.old)
-    return [...errors, ...validateRevisionSpec(revision.spec, config.defaults, 'spec')];
-  const old = (context.old as Revision).spec;
-  if (!isDeepStrictEqual(old, revision.spec))
-    errors.push({
-      message: 'Immutable fields changed (-old +new)',
-      paths: ['spec'],
-      details: describeChange(old, revision.spec),
-    });
-  return errors;
 }
 
 function validateTemplate(
@@ -108,33 +120,20 @@ function validateTemplate(
   config: ServingAdmissionConfig,
 ): readonly FieldError[] {
   const { template } = object.spec;
+  const { autoscaler, defaults, features } = config;
   const errors = [
-    ...validateTemplateMetadata(template, object, { autoscaler: config.autoscaler, context }),
-    ...validateRevisionSpec(template.spec, config.defaults, 'spec.template.spec'),
+    ...validateTemplateMetadata(template, object, autoscaler),
+    ...under('spec', validateRevisionSpec(template.spec, defaults, features)),
   ];
   const old = (context.old as typeof object | undefined)?.spec.template;
   const name = template.metadata?.name;
   if (old && name && name === old.metadata?.name && !isDeepStrictEqual(old, template))
     errors.push({
       message: 'Saw the following changes without a name change (-old +new)',
-      paths: ['spec.template.metadata.name'],
-      details: describeChange(old, template),
+      paths: ['metadata.name'],
+      details: describeChange(old, template, '{*v1.RevisionTemplateSpec}'),
     });
-  return errors;
-}
-
-/** The top-level fields that differ, as `-field: old` and `+field: new`. */
-function describeChange(old: object, next: object): string {
-  const before = old as Record<string, unknown>;
-  const after = next as Record<string, unknown>;
-  const fields = [...new Set([...Object.keys(before), ...Object.keys(after)])].sort();
-  return fields
-    .filter((field) => !isDeepStrictEqual(before[field], after[field]))
-    .flatMap((field) => [
-      `-${field}: ${JSON.stringify(before[field])}`,
-      `+${field}: ${JSON.stringify(after[field])}`,
-    ])
-    .join('\n');
+  return under('spec.template', errors);
 }
 
 const ready: readonly PrinterColumn[] = [
@@ -165,7 +164,7 @@ export function makeServingDefinitions(
     categories,
     hasStatus: true,
     columns: [url, ...latest, ...ready],
-    applyDefaults: (object, context) => applyServiceDefaults(object, context, config().defaults),
+    applyDefaults: (object, context) => applyServiceDefaults(object, context, config()),
     validate: (object, context) => validateService(object, context, config()),
   };
   const configurationDefinition: KindDefinition<Configuration> = {
@@ -175,8 +174,7 @@ export function makeServingDefinitions(
     categories,
     hasStatus: true,
     columns: [...latest, ...ready],
-    applyDefaults: (object, context) =>
-      applyConfigurationDefaults(object, context, config().defaults),
+    applyDefaults: (object, context) => applyConfigurationDefaults(object, context, config()),
     validate: (object, context) => validateConfiguration(object, context, config()),
   };
   const routeDefinition: KindDefinition<Route> = {
@@ -202,8 +200,19 @@ export function makeServingDefinitions(
       { name: 'Actual Replicas', type: 'integer', jsonPath: '.status.actualReplicas' },
       { name: 'Desired Replicas', type: 'integer', jsonPath: '.status.desiredReplicas' },
     ],
-    applyDefaults: (object, context) => applyRevisionDefaults(object, context, config().defaults),
+    applyDefaults: (object, context) => applyRevisionDefaults(object, context, config()),
     validate: (object, context) => validateRevision(object, context, config()),
+  };
+
+  const domainMappingDefinition: KindDefinition<DomainMapping> = {
+    ...domainMappingKind,
+    singular: 'domainmapping',
+    shortNames: ['dm'],
+    categories,
+    hasStatus: true,
+    columns: [url, ...ready],
+    applyDefaults: applyDomainMappingDefaults,
+    validate: validateDomainMapping,
   };
 
   return [
@@ -211,6 +220,7 @@ export function makeServingDefinitions(
     configurationDefinition,
     routeDefinition,
     revisionDefinition,
+    domainMappingDefinition,
   ] as unknown as readonly KindDefinition[];
 }
 

@@ -63,6 +63,15 @@ export interface Route extends KubeObject {
   status?: StatusBase & { url?: string; address?: { url: string }; traffic?: TrafficTarget[] };
 }
 
+/** serving.knative.dev/v1beta1: a host name of one's own for an addressable object; its name is the host. */
+export interface DomainMapping extends KubeObject {
+  spec: {
+    ref: { apiVersion?: string; kind?: string; name?: string; namespace?: string; group?: string };
+    tls?: { secretName: string };
+  };
+  status?: StatusBase & { url?: string; address?: { url: string } };
+}
+
 const serving = <T extends KubeObject>(kind: string, plural: string): ResourceKind<T> => ({
   group: 'serving.knative.dev',
   version: 'v1',
@@ -75,3 +84,8 @@ export const serviceKind = serving<Service>('Service', 'services');
 export const configurationKind = serving<Configuration>('Configuration', 'configurations');
 export const revisionKind = serving<Revision>('Revision', 'revisions');
 export const routeKind = serving<Route>('Route', 'routes');
+
+export const domainMappingKind: ResourceKind<DomainMapping> = {
+  ...serving<DomainMapping>('DomainMapping', 'domainmappings'),
+  version: 'v1beta1',
+};

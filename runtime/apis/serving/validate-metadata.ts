@@ -1,14 +1,18 @@
 /**
  * Names, labels and annotations of Serving's kinds.
- * Source: knative.dev/serving pkg/apis/serving/metadata_validation.go; error texts: its tests.
+ * Source: knative.dev/serving pkg/apis/serving/metadata_validation.go, v1/revision_validation.go;
+ * knative.dev/pkg apis/metadata_validation.go; knative.dev/networking pkg/apis/networking.
  */
-import { validateAutoscalingAnnotations } from '../autoscaling/annotations.ts';
+import { isDeepStrictEqual } from 'node:util';
+import { validateAutoscalingAnnotations } from '../autoscaling/validate-annotations.ts';
 import type { AutoscalerConfig } from '../autoscaling/config.ts';
 import type { FieldError } from '../meta/field-error.ts';
-import { invalidValue, missingField } from '../meta/field-error.ts';
+import { disallowedField, invalidValue, missingField, outOfBounds } from '../meta/field-error.ts';
 import { parseGoDuration } from '../meta/go-duration.ts';
+import { parseGoFloat } from '../meta/go-parse.ts';
 import type { AdmissionContext } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
+import { canonicalQuantity } from '../schema/quantity.ts';
 import {
   autoscalingPrefix,
   creatorAnnotationKey,
@@ -17,42 +21,56 @@ import {
   rolloutDurationAlternateKey,
   rolloutDurationAnnotationKey,
 } from './labels.ts';
+import { dns1035Faults, dns1035PrefixFaults } from './name-faults.ts';
 import type { RevisionTemplateSpec } from './types.ts';
 
-const LABEL_LENGTH_MAX = 63;
-const dns1035 = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-const dns1035Rule =
-  "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')";
+type Annotations = Readonly<Record<string, string>>;
 
-/** What is wrong with a DNS-1035 label, in Kubernetes' words; undefined when nothing is. */
-export function dns1035Fault(name: string): string | undefined {
-  if (name.length > LABEL_LENGTH_MAX) return `must be no more than ${LABEL_LENGTH_MAX} characters`;
-  return dns1035.test(name) ? undefined : dns1035Rule;
-}
-
-export function validateObjectMetadata(
-  object: KubeObject,
-  context: AdmissionContext,
-): readonly FieldError[] {
-  const { name, generateName, annotations = {} } = object.metadata;
-  const errors: FieldError[] = [];
-  if (!name && !generateName)
-    errors.push({ message: 'name or generateName is required', paths: ['metadata.name'] });
-  const fault = name ? dns1035Fault(name) : undefined;
-  if (fault) errors.push({ message: `not a DNS 1035 label: [${fault}]`, paths: ['metadata.name'] });
-  for (const key of Object.keys(annotations))
-    if (key.startsWith(autoscalingPrefix))
-      errors.push({
+export function validateObjectMetadata(object: KubeObject): readonly FieldError[] {
+  const { annotations = {} } = object.metadata;
+  return [
+    ...validateName(object),
+    ...Object.keys(annotations)
+      .filter((key) => key.startsWith(autoscalingPrefix))
+      .map((key) => ({
         message: `invalid key name "${key}"`,
         paths: ['metadata.annotations'],
-        details: `autoscaling annotations must be put under "spec.template.metadata.annotations" to work`,
-      });
-  for (const key of [rolloutDurationAnnotationKey, rolloutDurationAlternateKey])
-    errors.push(
-      ...validateWholeSeconds(annotations, key, { path: 'metadata.annotations', isZeroFine: true }),
-    );
-  errors.push(...validateUsers(object, context));
-  return errors;
+        details:
+          'autoscaling annotations must be put under "spec.template.metadata.annotations" to work',
+      })),
+  ];
+}
+
+/** The first thing wrong with the name or its prefix. */
+export function validateName({ metadata }: KubeObject): readonly FieldError[] {
+  const { name, generateName } = metadata;
+  const prefixFaults = generateName ? dns1035PrefixFaults(generateName) : [];
+  if (prefixFaults.length > 0)
+    return [
+      {
+        message: `not a DNS 1035 label prefix: [${prefixFaults.join(' ')}]`,
+        paths: ['metadata.generateName'],
+      },
+    ];
+  const faults = name ? dns1035Faults(name) : [];
+  if (faults.length > 0)
+    return [{ message: `not a DNS 1035 label: [${faults.join(' ')}]`, paths: ['metadata.name'] }];
+  return name || generateName
+    ? []
+    : [{ message: 'name or generateName is required', paths: ['metadata.name'] }];
+}
+
+/** The rollout duration of a Service or Route: whole seconds, 0 = at once. */
+export function validateRolloutDuration({ metadata }: KubeObject): readonly FieldError[] {
+  const { annotations = {} } = metadata;
+  const key =
+    rolloutDurationAnnotationKey in annotations
+      ? rolloutDurationAnnotationKey
+      : rolloutDurationAlternateKey;
+  return validateWholeSeconds(annotations[key], {
+    name: 'rollout-duration',
+    path: `metadata.annotations.${key}`,
+  });
 }
 
 /** A label that claims an owner must name the owner. */
@@ -69,84 +87,148 @@ export function validateOwnerLabel(
   return isTrue ? [] : [missingField(`metadata.labels.${labelKey}`)];
 }
 
+/** Paths begin at the template. */
 export function validateTemplateMetadata(
   template: RevisionTemplateSpec,
   parent: KubeObject,
-  options: { readonly autoscaler: AutoscalerConfig; readonly context: AdmissionContext },
-): readonly FieldError[] {
-  const path = 'spec.template.metadata';
-  const { name, annotations } = template.metadata ?? {};
-  const errors: FieldError[] = [];
-  if (name !== undefined && name !== '') {
-    const fault = dns1035Fault(name);
-    if (fault)
-      errors.push({ message: `not a DNS 1035 label: [${fault}]`, paths: [`${path}.name`] });
-    if (!parent.metadata.name && parent.metadata.generateName)
-      errors.push({ message: 'must not set the field(s)', paths: [`${path}.name`] });
-    else if (!name.startsWith(`${parent.metadata.name}-`))
-      errors.push({
-        message: `invalid value: "${name}" must have prefix "${parent.metadata.name}-"`,
-        paths: [`${path}.name`],
-      });
-  }
-  errors.push(
-    ...validateRevisionAnnotations(annotations, options.autoscaler, `${path}.annotations`),
-  );
-  return errors;
-}
-
-/** Annotations of a template, which become those of the Revision. */
-export function validateRevisionAnnotations(
-  annotations: Readonly<Record<string, string>> | undefined,
   autoscaler: AutoscalerConfig,
-  path: string,
 ): readonly FieldError[] {
+  const { annotations = {} } = template.metadata ?? {};
+  const path = 'metadata.annotations';
   return [
     ...validateAutoscalingAnnotations(annotations, autoscaler, path),
-    ...validateWholeSeconds(annotations ?? {}, progressDeadlineAnnotationKey, {
-      path,
-      isZeroFine: false,
+    ...validateNetworkingAnnotations(annotations, path),
+    ...validateTemplateName(template, parent),
+    ...validateSidecarAnnotations(annotations, path),
+    ...validateWholeSeconds(annotations[progressDeadlineAnnotationKey], {
+      name: 'progress-deadline',
+      path: `${path}.${progressDeadlineAnnotationKey}`,
     }),
   ];
 }
 
-function validateWholeSeconds(
-  annotations: Readonly<Record<string, string>>,
-  key: string,
-  options: { readonly path: string; readonly isZeroFine: boolean },
+function validateTemplateName(
+  { metadata }: RevisionTemplateSpec,
+  parent: KubeObject,
 ): readonly FieldError[] {
-  const text = annotations[key];
-  if (text === undefined) return [];
-  const path = `${options.path}.${key}`;
-  const valueMs = parseGoDuration(text);
-  if (valueMs === undefined) return [invalidValue(text, path, `time: invalid duration "${text}"`)];
-  if (valueMs % 1_000 !== 0)
-    return [{ message: `${key}=${text} is not at second precision`, paths: [path] }];
-  if (valueMs < 0 || (valueMs === 0 && !options.isZeroFine))
-    return [{ message: `${key}=${text} must be positive`, paths: [path] }];
-  return [];
+  const { name, generateName } = (metadata ?? {}) as { name?: string; generateName?: string };
+  const prefixFaults = generateName ? dns1035PrefixFaults(generateName) : [];
+  if (prefixFaults.length > 0)
+    return [
+      invalidValue(
+        `not a DNS 1035 label prefix: [${prefixFaults.join(' ')}]`,
+        'metadata.generateName',
+      ),
+    ];
+  if (!name) return [];
+  const faults = dns1035Faults(name);
+  if (faults.length > 0)
+    return [invalidValue(`not a DNS 1035 label: [${faults.join(' ')}]`, 'metadata.name')];
+  if (!parent.metadata.name && parent.metadata.generateName)
+    return [disallowedField('metadata.name')];
+  const prefix = `${parent.metadata.name ?? ''}-`;
+  if (name.startsWith(prefix)) return [];
+  return [invalidValue(`"${name}" must have prefix "${prefix}"`, 'metadata.name')];
 }
 
-/** The creator never changes; the last modifier changes with the spec only, and only the server writes it. */
-function validateUsers(object: KubeObject, context: AdmissionContext): readonly FieldError[] {
-  if (!context.old) return [];
-  const before = context.old.metadata.annotations ?? {};
-  const after = object.metadata.annotations ?? {};
-  const isOwned = (object.metadata.ownerReferences?.length ?? 0) > 0;
+const networking = 'networking.knative.dev';
+const networkingAnnotations = new Set(
+  [
+    'ingress-class',
+    'ingress.class',
+    'certificate-class',
+    'certificate.class',
+    'disable-auto-tls',
+    'disableAutoTLS',
+    'disable-external-domain-tls',
+    'http-protocol',
+    'httpOption',
+  ].map((name) => `${networking}/${name}`),
+);
+
+const validateNetworkingAnnotations = (
+  annotations: Annotations,
+  path: string,
+): readonly FieldError[] =>
+  Object.keys(annotations)
+    .filter((key) => key.startsWith(networking) && !networkingAnnotations.has(key))
+    .map((key) => ({ message: `invalid key name "${key}"`, paths: [path] }));
+
+const sidecar = 'queue.sidecar.serving.knative.dev';
+const sidecarQuantities = ['cpu', 'memory', 'ephemeral-storage'].flatMap((resource) =>
+  ['request', 'limit'].map((what) => `${sidecar}/${resource}-resource-${what}`),
+);
+const PERCENTAGE_MIN = 0.1;
+
+/** What the sidecar of a cluster may use; Knit has none, but keeps out what a cluster would refuse. */
+function validateSidecarAnnotations(annotations: Annotations, path: string): readonly FieldError[] {
   const errors: FieldError[] = [];
-  const immutable = (key: string): void => {
+  const key = [`${sidecar}/resource-percentage`, `${sidecar}/resourcePercentage`].find(
+    (candidate) => candidate in annotations,
+  );
+  if (key !== undefined) {
+    const text = annotations[key] ?? '';
+    const parsed = parseGoFloat(text);
+    // The dots of a key keep upstream from attaching it as it does an index.
+    const at = `${path}.[${key}]`;
+    if ('error' in parsed) errors.push(invalidValue(text, at));
+    else if (parsed.value < PERCENTAGE_MIN || parsed.value > 100)
+      errors.push(outOfBounds(parsed.value, PERCENTAGE_MIN, 100, at));
+  }
+  for (const name of sidecarQuantities) {
+    const text = annotations[name];
+    if (text !== undefined && !isQuantity(text))
+      errors.push(invalidValue(text, `${path}.[${name}]`));
+  }
+  return errors;
+}
+
+function isQuantity(text: string): boolean {
+  try {
+    canonicalQuantity(text);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function validateWholeSeconds(
+  text: string | undefined,
+  { name, path }: { readonly name: string; readonly path: string },
+): readonly FieldError[] {
+  if (!text) return [];
+  const valueMs = parseGoDuration(text);
+  if (valueMs === undefined) return [invalidValue(text, path)];
+  if (valueMs % 1_000 !== 0)
+    return [{ message: `${name}=${text} is not at second precision`, paths: [path] }];
+  return valueMs < 0 ? [{ message: `${name}=${text} must be positive`, paths: [path] }] : [];
+}
+
+/**
+ * The creator never changes; the last modifier changes with the spec only. Objects that others own
+ * have both from their owner.
+ */
+export function validateUsers(
+  object: KubeObject & { spec?: unknown },
+  context: AdmissionContext,
+): readonly FieldError[] {
+  const old: typeof object | undefined = context.old;
+  if (!old || object.metadata.ownerReferences !== undefined) return [];
+  const before = old.metadata.annotations ?? {};
+  const after = object.metadata.annotations ?? {};
+  const isChanged = (key: string): boolean => (before[key] ?? '') !== (after[key] ?? '');
+  const errors: FieldError[] = [];
+  if (isChanged(creatorAnnotationKey))
     errors.push({
       message: 'annotation value is immutable',
-      paths: [`metadata.annotations.${key}`],
+      paths: [`metadata.annotations.${creatorAnnotationKey}`],
     });
-  };
-  const creator = before[creatorAnnotationKey];
-  if (!isOwned && creator !== undefined && after[creatorAnnotationKey] !== creator)
-    immutable(creatorAnnotationKey);
-  const modifier = after[lastModifierAnnotationKey];
-  const isPlausible =
-    modifier === before[lastModifierAnnotationKey] || modifier === context.userName;
-  if (!isOwned && before[lastModifierAnnotationKey] !== undefined && !isPlausible)
-    immutable(lastModifierAnnotationKey);
+  if (isChanged(lastModifierAnnotationKey) && isDeepStrictEqual(old.spec, object.spec))
+    errors.push(
+      invalidValue(
+        after[lastModifierAnnotationKey] ?? '',
+        `metadata.annotations.${lastModifierAnnotationKey}`,
+      ),
+    );
   return errors;
 }

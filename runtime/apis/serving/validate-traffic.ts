@@ -1,7 +1,7 @@
 /** Traffic blocks of Services and Routes. Source: knative.dev/serving pkg/apis/serving/v1/route_validation.go. */
 import type { FieldError } from '../meta/field-error.ts';
-import { disallowedField, invalidValue, outOfBounds } from '../meta/field-error.ts';
-import { dns1035Fault } from './validate-metadata.ts';
+import { disallowedField, invalidValue, outOfBounds, under } from '../meta/field-error.ts';
+import { dns1035Faults, qualifiedNameFaults } from './name-faults.ts';
 import type { TrafficTarget } from './types.ts';
 
 const PERCENT_SUM = 100;
@@ -20,20 +20,15 @@ export function validateTraffic(
   let sum = 0;
   for (const [index, target] of (traffic ?? []).entries()) {
     const at = `${path}[${index}]`;
-    errors.push(...validateReference(target, at, owner), ...validateLatest(target, at));
-    if (target.url) errors.push(disallowedField(`${at}.url`));
-    const percent = target.percent ?? 0;
-    if (!Number.isInteger(percent) || percent < 0 || percent > PERCENT_SUM)
-      errors.push(outOfBounds(percent, 0, PERCENT_SUM, `${at}.percent`));
-    sum += percent;
+    errors.push(...under(at, validateTarget(target, owner)));
+    sum += target.percent ?? 0;
     if (!target.tag) continue;
-    const fault = dns1035Fault(target.tag);
+    const faults = dns1035Faults(target.tag);
     // The index after the field is upstream's path for this one error.
-    if (fault)
-      errors.push({
-        message: `not a DNS 1035 label: [${fault}]`,
-        paths: [`${path}.tag[${index}]`],
-      });
+    if (faults.length > 0)
+      errors.push(
+        invalidValue(`not a DNS 1035 label: [${faults.join(' ')}]`, `${path}.tag[${index}]`),
+      );
     const first = firstIndexByTag.get(target.tag);
     if (first === undefined) firstIndexByTag.set(target.tag, index);
     else
@@ -47,29 +42,53 @@ export function validateTraffic(
   return errors;
 }
 
-function validateReference(
-  target: TrafficTarget,
-  at: string,
-  owner: 'Service' | 'Route',
-): readonly FieldError[] {
-  const hasRevision = (target.revisionName ?? '') !== '';
-  const hasConfiguration = (target.configurationName ?? '') !== '';
-  if (owner === 'Service')
-    return hasConfiguration ? [disallowedField(`${at}.configurationName`)] : [];
-  if (hasRevision !== hasConfiguration) return [];
-  const message = `expected exactly one, got ${hasRevision ? 'both' : 'neither'}`;
-  return [{ message, paths: [`${at}.configurationName`, `${at}.revisionName`] }];
+/** Paths begin at the target. */
+function validateTarget(target: TrafficTarget, owner: 'Service' | 'Route'): readonly FieldError[] {
+  const { revisionName = '', latestRevision, percent = 0, url } = target;
+  const isPinned = revisionName !== '';
+  const isContradiction = latestRevision !== undefined && latestRevision === isPinned;
+  const isPercent = Number.isInteger(percent) && percent >= 0 && percent <= PERCENT_SUM;
+  return [
+    ...(isContradiction
+      ? [
+          {
+            message: `may not set revisionName "${revisionName}" when latestRevision is ${latestRevision}`,
+            paths: ['latestRevision'],
+          },
+        ]
+      : []),
+    ...validateReference(target, owner),
+    ...(isPercent ? [] : [outOfBounds(percent, 0, PERCENT_SUM, 'percent')]),
+    ...(url ? [disallowedField('url')] : []),
+  ];
 }
 
-function validateLatest(target: TrafficTarget, at: string): readonly FieldError[] {
-  const hasRevision = (target.revisionName ?? '') !== '';
-  const latestPath = `${at}.latestRevision`;
-  if (target.latestRevision === true && hasRevision)
+function validateReference(
+  { revisionName = '', configurationName = '' }: TrafficTarget,
+  owner: 'Service' | 'Route',
+): readonly FieldError[] {
+  const isOwnedByService = owner === 'Service';
+  if (isOwnedByService && configurationName !== '') return [disallowedField('configurationName')];
+  if (revisionName !== '' && configurationName !== '')
     return [
       {
-        message: `may not set revisionName "${target.revisionName}" when latestRevision is true`,
-        paths: [latestPath],
+        message: 'expected exactly one, got both',
+        paths: ['configurationName', 'revisionName'],
       },
     ];
-  return target.latestRevision === false && !hasRevision ? [invalidValue(false, latestPath)] : [];
+  if (revisionName !== '') return validateReferredName('revisionName', revisionName);
+  if (configurationName !== '') return validateReferredName('configurationName', configurationName);
+  if (isOwnedByService) return [];
+  return [
+    {
+      message: 'expected exactly one, got neither',
+      paths: ['configurationName', 'revisionName'],
+    },
+  ];
+}
+
+function validateReferredName(field: string, name: string): readonly FieldError[] {
+  const faults = qualifiedNameFaults(name);
+  if (faults.length === 0) return [];
+  return [{ message: `invalid key name "${name}"`, paths: [field], details: faults.join(', ') }];
 }

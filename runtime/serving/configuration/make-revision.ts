@@ -1,6 +1,6 @@
 /** The Revision of a Configuration's present generation. Source: knative.dev/serving pkg/reconciler/configuration/resources/revision.go. */
 import { controllerRef } from '../../apis/meta/object.ts';
-import { defaultRevisionSpec } from '../../apis/serving/defaults.ts';
+import { defaultRevisionSpec } from '../../apis/serving/default-revision-spec.ts';
 import type { RoutingState } from '../../apis/serving/labels.ts';
 import {
   configurationGenerationLabelKey,

@@ -9,7 +9,7 @@ import type { Deployment } from '../../apis/apps/types.ts';
 import type { Container, EnvVar, PodSpec, Probe } from '../../apis/core/types.ts';
 import { parseGoDuration } from '../../apis/meta/go-duration.ts';
 import { controllerRef } from '../../apis/meta/object.ts';
-import { defaultPort, servingContainerIndex } from '../../apis/serving/defaults.ts';
+import { defaultPort, servingContainerIndex } from '../../apis/serving/default-revision-spec.ts';
 import {
   autoscalingPrefix,
   configurationLabelKey,

@@ -1,7 +1,7 @@
 /** The PodAutoscaler of a Revision. Source: knative.dev/serving pkg/reconciler/revision/resources/pa.go. */
 import type { PodAutoscaler } from '../../apis/autoscaling/types.ts';
 import { controllerRef } from '../../apis/meta/object.ts';
-import { servingContainerIndex } from '../../apis/serving/defaults.ts';
+import { servingContainerIndex } from '../../apis/serving/default-revision-spec.ts';
 import { routingStateLabelKey } from '../../apis/serving/labels.ts';
 import { deploymentName, podAutoscalerName } from '../../apis/serving/names.ts';
 import type { Revision } from '../../apis/serving/types.ts';

@@ -112,7 +112,7 @@ describe('validation of a Service', () => {
     [
       'an image that is none',
       { container: { image: 'a b' } },
-      `Failed to parse image reference: ${at}.image\nimage: "a b"`,
+      `Failed to parse image reference: ${at}.image\nimage: "a b", error: could not parse reference: a b`,
     ],
     [
       'a reserved variable',
@@ -122,7 +122,7 @@ describe('validation of a Service', () => {
     [
       'a reserved port',
       { container: { ports: [{ containerPort: 9090 }] } },
-      `invalid value: 9090 is a reserved port: ${at}.ports.containerPort`,
+      `invalid value: 9090 is a reserved port: ${at}.ports.containerPort\n9090 is a reserved port, please use a different value`,
     ],
     [
       'two ports',
@@ -164,7 +164,7 @@ describe('validation of a Service', () => {
           },
         },
       },
-      `max-scale=2 is less than min-scale=3: ${noted}/max-scale, ${noted}/minScale`,
+      `max-scale=2 is less than min-scale=3: ${noted}/max-scale, ${noted}/min-scale`,
     ],
     [
       'a window below 6 s',
@@ -185,7 +185,7 @@ describe('validation of a Service', () => {
     [
       'an activation scale of 1',
       annotations('activation-scale', '1'),
-      `expected 2 <= 1 <= 2147483647: ${noted}/activation-scale`,
+      `activation-scale=1 must be greater than 1: ${noted}/activation-scale`,
     ],
     [
       'autoscaling annotations in the wrong place',
@@ -200,7 +200,7 @@ describe('validation of a Service', () => {
     [
       'an aggressive probe with a timeout',
       { container: { readinessProbe: { httpGet: {}, timeoutSeconds: 2 } } },
-      `must not set the field(s): ${at}.readinessProbe.timeoutSeconds`,
+      `timeoutSeconds is disallowed when periodSeconds is zero: ${at}.readinessProbe.timeoutSeconds`,
     ],
   ] as [string, Given, string | RegExp][])
     it(`refuses ${title}`, () => {
