@@ -10,6 +10,7 @@ import type { JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { findBuiltinPrinter } from './printing/builtin-printers.ts';
 import { formatAge } from './printing/format-age.ts';
+import type { Printer } from './printing/printer.ts';
 import { StatusError } from './status-error.ts';
 
 /** How an answer is to look, from the `Accept` header. */
@@ -128,7 +129,7 @@ function makeTable(
         ],
     rows: objects.map((object) => ({
       cells: [
-        ...(printer?.hasName ? [] : [object.metadata.name]),
+        ...(printer?.hasName ? [] : [nameOf(object, printer)]),
         ...(definition.cells?.(object, nowMs) ??
           printer?.cells(object as unknown as JsonObject, nowMs) ??
           columns.map((column) => makeCell(object, column, nowMs))),
@@ -137,6 +138,9 @@ function makeTable(
     })),
   };
 }
+
+const nameOf = (object: KubeObject, printer: Printer | undefined): string =>
+  printer?.name?.(object as unknown as JsonObject) ?? object.metadata.name;
 
 function rowObject(object: KubeObject, rendering: Rendering): unknown {
   switch (rendering.includeObject) {
