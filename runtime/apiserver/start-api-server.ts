@@ -11,8 +11,12 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { Random } from '../std/random.ts';
 import { AdmissionChain } from './admission/admission-chain.ts';
+import { makeLimitRanger } from './admission/limit-ranger.ts';
+import { makePodScheduling } from './admission/pod-scheduling.ts';
+import { makeResourceQuotas } from './admission/resource-quotas.ts';
 import { ServiceAddresses } from './admission/service-addresses.ts';
 import { makeServiceResolver } from './admission/service-resolver.ts';
+import { createSystemPriorityClasses } from './admission/system-priority-classes.ts';
 import { WebhookAdmission } from './admission/webhook-admission.ts';
 import { WebhookClient } from './admission/webhook-client.ts';
 import { ApiHandler } from './api-handler.ts';
@@ -139,11 +143,15 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     rootCa: options.tls?.clientCa,
   });
   const versions = new ObjectVersions(new ConversionWebhook({ client: webhooks, newUid }));
+  // As upstream: webhooks see what a Pod was given, and the quota counts what nobody else refuses.
   const admission = new AdmissionChain([
     new CustomAdmission(),
+    makeLimitRanger(store),
+    ...access.admission,
+    makePodScheduling(store),
     new WebhookAdmission({ store, registry, client: webhooks, versions, newUid, logger }),
     addresses,
-    ...access.admission,
+    makeResourceQuotas(store, clock),
   ]);
   const writer = new ObjectWriter({
     store,
@@ -237,6 +245,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     await store.begin();
     await createInitialNamespaces(writer, registry, store);
     await access.start(client);
+    await createSystemPriorityClasses({ store, registry, client });
     if (options.tls) {
       const { host } = options.tls;
       const server = await listenWithTls(options.tls);

@@ -10,6 +10,7 @@ import { makeDeploymentController } from './deployment/deployment-controller.ts'
 import { makeNamespaceContentController } from './namespaces/namespace-content-controller.ts';
 import { makeDisruptionController } from './disruption/disruption-controller.ts';
 import { makeJobController } from './job/job-controller.ts';
+import { makeQuotaController } from './quota/quota-controller.ts';
 import { makeReplicaSetController } from './replica-set/replica-set-controller.ts';
 import { makeStatefulSetController } from './stateful-set/stateful-set-controller.ts';
 
@@ -42,6 +43,7 @@ export function startWorkloads(
     makeJobController(scoped, nodeName),
     makeCronJobController(scoped),
     makeDisruptionController(scoped),
+    makeQuotaController(scoped),
     ...(rootCa === undefined ? [] : [makeNamespaceContentController(scoped, rootCa)]),
   ];
   // A plan over half a cache would create what exists: wait for the first lists.

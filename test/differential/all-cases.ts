@@ -4,6 +4,7 @@ import { createCases } from './cases/create.ts';
 import { patchCases } from './cases/patch.ts';
 import { applyCases } from './cases/apply.ts';
 import { deleteCases } from './cases/delete.ts';
+import { kindCases } from './cases/kinds.ts';
 import { networkCases } from './cases/network.ts';
 import { readCases } from './cases/read.ts';
 import { updateCases } from './cases/update.ts';
@@ -18,4 +19,5 @@ export const topics: Readonly<Record<string, readonly Case[]>> = {
   delete: deleteCases,
   watch: watchCases,
   network: networkCases,
+  kinds: kindCases,
 };

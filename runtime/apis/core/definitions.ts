@@ -61,8 +61,9 @@ const pod: KindDefinition<Pod> = {
     const before = (old as Pod | undefined)?.spec;
     const spec = before === object.spec ? object.spec : defaultPod(object.spec);
     const made = { ...object, spec };
+    // Admission may change what a Pod asks for, so the class is found anew each time.
     return operation === 'CREATE'
-      ? withStatus(made, { phase: 'Pending', qosClass: qosClassOf(spec) })
+      ? { ...made, status: { phase: 'Pending', ...made.status, qosClass: qosClassOf(spec) } }
       : made;
   },
   validate(object, { old }) {

@@ -28,7 +28,7 @@ const restartPolicies = ['Always', 'OnFailure', 'Never'];
 const dnsPolicies = ['ClusterFirstWithHostNet', 'ClusterFirst', 'Default', 'None'];
 const pullPolicies = ['Always', 'IfNotPresent', 'Never'];
 const messagePolicies = ['File', 'FallbackToLogsOnError'];
-const protocols = ['TCP', 'UDP', 'SCTP'];
+const protocols = ['SCTP', 'TCP', 'UDP'];
 
 /** Fills in what the API defaults; an invalid spec comes back as it is, for validation to judge. */
 export function defaultPodSpec(spec: PodSpec): PodSpec {

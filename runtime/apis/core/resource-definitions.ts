@@ -1,17 +1,10 @@
-/**
- * ReplicationController, PodTemplate, ResourceQuota and LimitRange: served for the manifests and
- * tools that carry them. Quotas and limits are stored and shown, and not enforced.
- */
+/** ReplicationController and PodTemplate: served for the manifests and tools that carry them. */
 import type { KindDefinition } from '../meta/kind-definition.ts';
 import { nonNegative, required } from '../meta/field-rule.ts';
 import { defaultTemplate, requireRestartPolicy, validatePodSpec } from './pod-spec.ts';
-import type { PodTemplate, ReplicationController, ResourceQuota } from './types.ts';
-import {
-  limitRangeKind,
-  podTemplateKind,
-  replicationControllerKind,
-  resourceQuotaKind,
-} from './types.ts';
+import { limitDefinitions } from './limit-definitions.ts';
+import type { PodTemplate, ReplicationController } from './types.ts';
+import { podTemplateKind, replicationControllerKind } from './types.ts';
 import { ageColumn, templateColumns } from './workload-columns.ts';
 
 const replicationController: KindDefinition<ReplicationController> = {
@@ -74,26 +67,8 @@ const podTemplate: KindDefinition<PodTemplate> = {
   validate: ({ template }) => validatePodSpec(template?.spec, 'template.spec'),
 };
 
-const resourceQuota: KindDefinition<ResourceQuota> = {
-  ...resourceQuotaKind,
-  singular: 'resourcequota',
-  shortNames: ['quota'],
-  hasStatus: true,
-  hasGeneration: false,
-  columns: [ageColumn],
-  applyDefaults: (object) => (object.status ? object : { ...object, status: {} }),
-};
-
 export const resourceDefinitions: readonly KindDefinition[] = [
   replicationController as unknown as KindDefinition,
   podTemplate as unknown as KindDefinition,
-  resourceQuota,
-  {
-    ...limitRangeKind,
-    singular: 'limitrange',
-    shortNames: ['limits'],
-    hasStatus: false,
-    hasGeneration: false,
-    columns: [{ name: 'Created At', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
-  },
+  ...limitDefinitions,
 ];

@@ -179,20 +179,27 @@ export interface PodTemplate extends KubeObject {
 }
 
 export interface ResourceQuota extends KubeObject {
-  spec?: { hard?: Record<string, string>; scopes?: string[] };
+  spec?: {
+    hard?: Record<string, string>;
+    scopes?: string[];
+    scopeSelector?: {
+      matchExpressions?: { scopeName: string; operator: string; values?: string[] }[];
+    };
+  };
   status?: { hard?: Record<string, string>; used?: Record<string, string> };
 }
 
+export interface LimitRangeItem {
+  type: string;
+  max?: Record<string, string>;
+  min?: Record<string, string>;
+  default?: Record<string, string>;
+  defaultRequest?: Record<string, string>;
+  maxLimitRequestRatio?: Record<string, string>;
+}
+
 export interface LimitRange extends KubeObject {
-  spec?: {
-    limits?: {
-      type: string;
-      max?: Record<string, string>;
-      min?: Record<string, string>;
-      default?: Record<string, string>;
-      defaultRequest?: Record<string, string>;
-    }[];
-  };
+  spec?: { limits?: LimitRangeItem[] };
 }
 
 export interface ServicePort {

@@ -18,6 +18,7 @@ export const duplicate = (path: string, value: unknown): FieldError =>
   error(path, `Duplicate value: ${print(value)}`);
 export const notFound = (path: string, value: unknown): FieldError =>
   error(path, `Not found: ${print(value)}`);
+/** @param supported in the order in which upstream names them: sorted for most fields, not for all. */
 export const notSupported = (
   path: string,
   value: unknown,
@@ -25,8 +26,7 @@ export const notSupported = (
 ): FieldError =>
   error(
     path,
-    `Unsupported value: ${print(value)}: supported values: ${[...supported]
-      .sort()
+    `Unsupported value: ${print(value)}: supported values: ${supported
       .map((item) => `"${item}"`)
       .join(', ')}`,
   );

@@ -16,7 +16,7 @@ export interface LabelSelector {
   matchExpressions?: LabelSelectorRequirement[];
 }
 
-const operators = ['In', 'NotIn', 'Exists', 'DoesNotExist'];
+const operators = ['DoesNotExist', 'Exists', 'In', 'NotIn'];
 
 /** An absent selector matches nothing, an empty one everything. */
 export function matchesSelector(

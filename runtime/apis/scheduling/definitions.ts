@@ -1,27 +1,19 @@
 /** scheduling.k8s.io/v1 and node.k8s.io/v1: stored and shown; one node has nothing to prefer. */
 import { ageColumn } from '../core/workload-columns.ts';
-import { oneOf, required, unchanged } from '../meta/field-rule.ts';
+import { forbidden, oneOf, required, unchanged } from '../meta/field-rule.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
-import type { KubeObject } from '../meta/object.ts';
-
-interface PriorityClass extends KubeObject {
-  value?: number;
-  globalDefault?: boolean;
-  preemptionPolicy?: string;
-}
-
-interface RuntimeClass extends KubeObject {
-  handler?: string;
-}
+import { reservedNameProblem, USER_PRIORITY_MAX } from './system-classes.ts';
+import {
+  priorityClassKind,
+  runtimeClassKind,
+  type PriorityClass,
+  type RuntimeClass,
+} from './types.ts';
 
 const priorityClass: KindDefinition<PriorityClass> = {
-  group: 'scheduling.k8s.io',
-  version: 'v1',
-  kind: 'PriorityClass',
-  plural: 'priorityclasses',
+  ...priorityClassKind,
   singular: 'priorityclass',
   shortNames: ['pc'],
-  namespaced: false,
   hasStatus: false,
   columns: [
     { name: 'Value', type: 'integer', jsonPath: '.value' },
@@ -34,19 +26,34 @@ const priorityClass: KindDefinition<PriorityClass> = {
     value: object.value ?? 0,
     preemptionPolicy: object.preemptionPolicy ?? 'PreemptLowerPriority',
   }),
-  validate: (object, { old }) => [
-    ...oneOf('preemptionPolicy', object.preemptionPolicy, ['Never', 'PreemptLowerPriority']),
-    ...(old ? unchanged('value', object.value, (old as PriorityClass).value) : []),
-  ],
+  validate(object, { old }) {
+    const before: PriorityClass | undefined = old;
+    if (before)
+      return [
+        ...(object.value === before.value
+          ? []
+          : [forbidden('value', 'may not be changed in an update.')]),
+        ...unchanged('preemptionPolicy', object.preemptionPolicy, before.preemptionPolicy),
+      ];
+    const reserved = reservedNameProblem(object);
+    return [
+      ...(reserved === undefined ? [] : [forbidden('metadata.name', reserved)]),
+      ...((object.value ?? 0) > USER_PRIORITY_MAX && !object.metadata.name?.startsWith('system-')
+        ? [
+            forbidden(
+              'value',
+              `maximum allowed value of a user defined priority is ${USER_PRIORITY_MAX}`,
+            ),
+          ]
+        : []),
+      ...oneOf('preemptionPolicy', object.preemptionPolicy, ['PreemptLowerPriority', 'Never']),
+    ];
+  },
 };
 
 const runtimeClass: KindDefinition<RuntimeClass> = {
-  group: 'node.k8s.io',
-  version: 'v1',
-  kind: 'RuntimeClass',
-  plural: 'runtimeclasses',
+  ...runtimeClassKind,
   singular: 'runtimeclass',
-  namespaced: false,
   hasStatus: false,
   hasGeneration: false,
   columns: [{ name: 'Handler', type: 'string', jsonPath: '.handler' }, ageColumn],

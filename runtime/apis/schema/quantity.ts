@@ -5,6 +5,7 @@
 const FORMAT = /^([+-]?)(\d*)(?:\.(\d*))?((?:[numkMGTPE]|[KMGTPE]i)?|[eE][+-]?\d+)$/;
 /** Quantities are kept to the billionth. */
 const NANO_DIGITS = 9;
+const UNIT = 10n ** BigInt(NANO_DIGITS);
 /** A number that is longer than any quantity in use; it bounds the arithmetic. */
 const LENGTH_MAX = 64;
 const EXPONENT_MAX = 64;
@@ -16,8 +17,15 @@ export const QUANTITY_FORMAT_ERROR =
   "quantities must match the regular expression '^([+-]?[0-9.]+)([eEinumkKMGTP]*[-+]?[0-9]*)$'";
 export const QUANTITY_SUFFIX_ERROR = "unable to parse quantity's suffix";
 
+/** A quantity as a number, and how it is to be written. */
+export interface Quantity {
+  /** Billionths; the whole range of a quantity fits. */
+  readonly nanos: bigint;
+  readonly format: 'decimal' | 'binary' | 'exponent';
+}
+
 /** @throws {SyntaxError} with upstream's words. */
-export function canonicalQuantity(text: string): string {
+export function parseQuantity(text: string): Quantity {
   const trimmed = text.trim();
   const match = trimmed.length <= LENGTH_MAX ? FORMAT.exec(trimmed) : null;
   const [, sign = '', whole = '', fraction = '', suffix = ''] = match ?? [];
@@ -38,13 +46,23 @@ export function canonicalQuantity(text: string): string {
   if (Math.abs(exponent) > EXPONENT_MAX) throw new SyntaxError(QUANTITY_SUFFIX_ERROR);
   const digits = BigInt(whole + fraction) << BigInt(isBinary ? binary * 10 : 0);
   let nanos = scaleUp(digits, exponent - fraction.length + NANO_DIGITS);
-  const unit = 10n ** BigInt(NANO_DIGITS);
-  if (isBinary && nanos > BINARY_MAX * unit) nanos = BINARY_MAX * unit;
-  if (nanos === 0n) return '0';
-  const prefix = sign === '-' ? '-' : '';
-  if (isBinary && nanos >= 1024n * unit) return prefix + formatBinary(roundUp(nanos, unit));
-  return prefix + formatDecimal(nanos, isExponent);
+  if (isBinary && nanos > BINARY_MAX * UNIT) nanos = BINARY_MAX * UNIT;
+  const format = isBinary ? 'binary' : isExponent ? 'exponent' : 'decimal';
+  return { nanos: sign === '-' ? -nanos : nanos, format };
 }
+
+/** The shortest text without a fraction, as the API answers it. */
+export function formatQuantity({ nanos, format }: Quantity): string {
+  if (nanos === 0n) return '0';
+  const prefix = nanos < 0n ? '-' : '';
+  const size = nanos < 0n ? -nanos : nanos;
+  if (format === 'binary' && size >= 1024n * UNIT)
+    return prefix + formatBinary(roundUp(size, UNIT));
+  return prefix + formatDecimal(size, format === 'exponent');
+}
+
+/** @throws {SyntaxError} with upstream's words. */
+export const canonicalQuantity = (text: string): string => formatQuantity(parseQuantity(text));
 
 /** Times a power of ten; a rest below the billionth counts as one, as upstream rounds away from zero. */
 const scaleUp = (digits: bigint, power: number): bigint =>
