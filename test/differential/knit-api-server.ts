@@ -24,8 +24,6 @@ export async function startKnitApiServer(): Promise<ApiUnderTest & { close(): Pr
     token: pki.token,
     mountsServiceAccountTokens: true,
     serviceCidr: '10.0.0.0/16',
-    // Every case makes the `default` account of its namespace itself.
-    mountsServiceAccountTokens: true,
   });
   return {
     url: server.url ?? '',
