@@ -153,4 +153,23 @@ describe('the name server', () => {
     await assert.rejects(resolver.resolve4('www.example.com'), { code: 'ESERVFAIL' });
     assert.ok(performance.now() - from < 1_000);
   });
+
+  it('fails, and lives on, where the machine has lost its network', async () => {
+    // Nobody may send there, so that connecting fails as it does without a route.
+    const shared = { source, resolvers: ['255.255.255.255'], clock: systemClock };
+    const lost = await startDnsServer({
+      address: '127.0.0.1',
+      port: 0,
+      logger: silentLogger,
+      ...shared,
+    });
+    try {
+      const asking = new Resolver({ timeout: 2_000, tries: 1 });
+      asking.setServers([`127.0.0.1:${lost.port}`]);
+      await assert.rejects(asking.resolve4('www.example.com'), { code: 'ESERVFAIL' });
+      assert.deepEqual(await asking.resolve4('hello.shop.svc'), ['10.63.0.1']);
+    } finally {
+      await lost.close();
+    }
+  });
 });

@@ -192,8 +192,10 @@ class Forwarder {
           finish(answer);
       });
       // Connected, so that only the resolver can answer.
-      socket.connect(53, resolver, () => {
-        if (this.open.has(giveUp)) socket.send(message, (error) => error && giveUp());
+      socket.connect(53, resolver, (failure?: Error) => {
+        // The callback hears of an unreachable network too; an unconnected send would throw.
+        if (failure) giveUp();
+        else if (this.open.has(giveUp)) socket.send(message, (error) => error && giveUp());
       });
     });
   }
