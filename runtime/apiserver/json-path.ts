@@ -36,10 +36,10 @@ function parseJsonPath(path: string): Step[] | undefined {
     const match = stepPattern.exec(text);
     if (!match) return undefined;
     const [, key, index, all, quoted, filterPath, equals] = match;
-    if (key !== undefined) steps.push({ type: 'key', key: key.replaceAll('\\.', '.') });
+    if (key !== undefined) steps.push({ type: 'key', key: unescapeDots(key) });
     else if (index !== undefined) steps.push({ type: 'index', index: Number(index) });
     else if (all !== undefined) steps.push({ type: 'all' });
-    else if (quoted !== undefined) steps.push({ type: 'key', key: quoted });
+    else if (quoted !== undefined) steps.push({ type: 'key', key: unescapeDots(quoted) });
     else {
       const inner = (filterPath ?? '').slice(1).split('.');
       const keys = inner.map((name): Step => ({ type: 'key', key: name }));
@@ -48,6 +48,9 @@ function parseJsonPath(path: string): Step[] | undefined {
   }
   return steps;
 }
+
+/** Dots of a key are escaped in both notations. */
+const unescapeDots = (key: string): string => key.replaceAll('\\.', '.');
 
 function follow(values: readonly unknown[], steps: readonly Step[]): readonly unknown[] {
   return steps.reduce<readonly unknown[]>(
