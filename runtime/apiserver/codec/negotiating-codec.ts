@@ -11,6 +11,11 @@ import {
   frameWatchEvent,
   PROTOBUF_TYPE,
 } from '../protobuf/envelope.ts';
+import {
+  encodeSwagger,
+  SWAGGER_PROTOBUF_TYPE,
+  swaggerProtobufTypes,
+} from '../openapi/swagger-protobuf.ts';
 import { DecodeError, decodeObject } from '../schema/decode-value.ts';
 import { StatusError } from '../status-error.ts';
 import { isTrue } from '../query-flag.ts';
@@ -57,6 +62,7 @@ export const makeNegotiatingCodec = (hasMessages: (path: string) => boolean): Bo
 
   negotiate({ accept, path, query }) {
     const isObjects = path.startsWith('/api/') || path.startsWith('/apis/');
+    if (path === '/openapi/v2' && asksForSwaggerProtobuf(accept)) return swaggerProtobufForm;
     if (!isObjects || !accept) return makeJsonForm(plainRendering);
     const clauses = parseAccept(accept);
     // As upstream, whose web framework looks for the type before anything reads its parameters.
@@ -110,6 +116,20 @@ function readProtobuf(bytes: Buffer): JsonObject {
     throw error;
   }
 }
+
+const asksForSwaggerProtobuf = (accept = ''): boolean =>
+  parseAccept(accept).some(({ type }) => swaggerProtobufTypes.includes(type));
+
+const swaggerProtobufForm: AnswerForm = {
+  ...makeJsonForm(plainRendering),
+  encode: (body, contentType) =>
+    contentType === undefined && isSwagger(body)
+      ? { bytes: encodeSwagger(body), contentType: SWAGGER_PROTOBUF_TYPE }
+      : encodeJson(body, contentType),
+};
+
+const isSwagger = (body: unknown): boolean =>
+  typeof body === 'object' && body !== null && 'swagger' in body;
 
 const makeYamlForm = (rendering: Rendering): AnswerForm => ({
   ...makeJsonForm(rendering),

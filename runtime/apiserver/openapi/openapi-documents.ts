@@ -7,9 +7,11 @@ import { createHash } from 'node:crypto';
 import { findKindSchema, isBuiltinKind } from '../../apis/schema/type-table.ts';
 import { isJsonObject, type JsonObject } from '../json-value.ts';
 import type { KindRegistry, Resource } from '../kind-registry.ts';
+import { makeSwaggerSchema } from './swagger-schema.ts';
 import { TypeSchemas, type OpenApiVersion } from './type-schemas.ts';
 
 const OBJECT_META = 'meta.v1.ObjectMeta';
+const PRESERVE_UNKNOWN = 'x-kubernetes-preserve-unknown-fields';
 const LIST_META = 'meta.v1.ListMeta';
 const queryParameters = ['dryRun', 'fieldManager', 'fieldValidation', 'force'];
 
@@ -107,7 +109,7 @@ function makeSchemas(resources: readonly Resource[], version: OpenApiVersion): J
         if (schema)
           types.markKind(schema.typeName, { group, version: resource.version, kind: name });
       }
-    else addCustomKind(custom, resource, types);
+    else addCustomKind(custom, resource, { types, version });
   }
   return { ...types.schemas, ...custom };
 }
@@ -115,24 +117,31 @@ function makeSchemas(resources: readonly Resource[], version: OpenApiVersion): J
 function addCustomKind(
   target: JsonObject,
   { group, version, kind, definition }: Resource,
-  types: TypeSchemas,
+  { types, version: openApiVersion }: { types: TypeSchemas; version: OpenApiVersion },
 ): void {
   const { schema } = definition as { readonly schema?: unknown };
-  const given: JsonObject = isJsonObject(schema)
+  const whole: JsonObject = isJsonObject(schema)
     ? schema
-    : { type: 'object', 'x-kubernetes-preserve-unknown-fields': true };
+    : { type: 'object', [PRESERVE_UNKNOWN]: true };
+  // kubectl before 1.27 refuses what a kind that names any field does not name.
+  const isOpen = openApiVersion === 2 && whole[PRESERVE_UNKNOWN] === true;
+  const given = openApiVersion === 2 ? makeSwaggerSchema(whole) : whole;
   const properties = isJsonObject(given['properties']) ? given['properties'] : {};
   const text = { type: 'string' };
   const name = `${group.split('.').reverse().join('.')}.${version}.${kind}`;
   const own = types.refer(OBJECT_META)['$ref'] as string;
   target[name] = {
-    ...given,
-    properties: {
-      ...properties,
-      apiVersion: text,
-      kind: text,
-      metadata: types.refer(OBJECT_META),
-    },
+    ...(isOpen
+      ? { type: 'object' }
+      : {
+          ...given,
+          properties: {
+            ...properties,
+            apiVersion: text,
+            kind: text,
+            metadata: types.refer(OBJECT_META),
+          },
+        }),
     'x-kubernetes-group-version-kind': [{ group, version, kind }],
   };
   const prefix = own.slice(0, own.lastIndexOf('/') + 1);
