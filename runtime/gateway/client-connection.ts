@@ -5,13 +5,17 @@
  */
 import type { Socket } from 'node:net';
 import type { Clock } from '../std/clock.ts';
-import type { ExchangeClient } from './exchange.ts';
+import type { Answer } from './answer.ts';
+import { answerText } from './answer.ts';
 import { GatewayError } from './gateway-error.ts';
 import { BodyScanner } from './http/body-scanner.ts';
+import type { BodyFraming } from './http/body-scanner.ts';
 import { findHeadEnd, HEAD_BYTES_MAX, parseRequestHead } from './http/head.ts';
-import type { RequestHead } from './http/head.ts';
-import { http2Preface, http2Refusal } from './http/http2-refusal.ts';
-import { isUpgrade } from './http/rewrite.ts';
+import type { RequestHead, ResponseHead } from './http/head.ts';
+import type { HeaderChanges } from './http/rewrite.ts';
+import { isUpgrade, noHeaderChanges, responseHeadFor } from './http/rewrite.ts';
+import { Http1ResponseRelay } from './http1-response-relay.ts';
+import type { RequestClient, RequestSink, ResponseOptions, ResponseRelay } from './request-sink.ts';
 
 /** From the first byte of a head to its last. */
 export const HEAD_TIMEOUT_MS = 30_000;
@@ -28,35 +32,37 @@ const CR = 0x0d;
 const LF = 0x0a;
 const noBytes: Buffer = Buffer.alloc(0);
 
-/** Handles one request; `Exchange` is one, and the collector of asynchronous invocations. */
-export interface RequestSink {
-  readonly hasResponseStarted: boolean;
-  mustClose: boolean;
-  /** Called once, after the part of the body that came with the head. */
-  start(): void;
-  onBody(part: Buffer): void;
-  onBodyEnd(): void;
-  onClientDrain(): void;
-  onClientGone(): void;
-  fail(error: GatewayError): void;
+/** First bytes of a client that speaks HTTP/2 without asking. Source: RFC 9113 section 3.4. */
+const http2Preface: Buffer = Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n', 'latin1');
+
+/** What a connection's listener says of it. */
+export interface ListenerTraits {
+  readonly scheme: 'http' | 'https';
+  readonly isExternal: boolean;
 }
 
 export interface ClientConnectionOptions {
   readonly socket: Socket;
+  readonly traits: ListenerTraits;
   readonly clock: Clock;
   readonly bodyBytesMax: number;
   /** Chooses what handles a request. @throws {GatewayError} for what the gateway answers itself. */
-  readonly handle: (head: RequestHead, connection: ClientConnection) => RequestSink;
-  /** The bytes of an answer to a request that failed; `head` is absent when none could be read. */
-  readonly renderError: (
+  readonly handle: (head: RequestHead, client: RequestClient) => RequestSink;
+  /** What to say to a request that failed; `head` is absent when none could be read. */
+  readonly answerTo: (
     error: GatewayError,
-    context: { head: RequestHead | undefined; close: boolean },
-  ) => string;
+    head: RequestHead | undefined,
+    sink: RequestSink | undefined,
+  ) => Answer;
+  /** The client speaks HTTP/2: takes the socket over, with the bytes that were read. */
+  readonly onHttp2: (socket: Socket, received: Buffer) => void;
   readonly onClosed: (connection: ClientConnection) => void;
 }
 
-export class ClientConnection implements ExchangeClient {
+export class ClientConnection implements RequestClient {
   readonly remoteAddress: string;
+  readonly scheme: 'http' | 'https';
+  readonly isExternal: boolean;
   private readonly options: ClientConnectionOptions;
   private readonly socket: Socket;
   private bytes: Buffer = noBytes;
@@ -75,30 +81,32 @@ export class ClientConnection implements ExchangeClient {
   private waitingSinceMs: number;
   private lastReadMs: number;
   private isFirstRequest = true;
+  private readonly onSocketData = (bytes: Buffer): void => this.onData(bytes);
+  private readonly onSocketDrain = (): void => this.sink?.onClientDrain();
+  private readonly onSocketGone = (): void => this.onGone();
+  // Bound once: every response is written through it.
+  private readonly writeOut = (data: string | Buffer): boolean => this.write(data);
 
   constructor(options: ClientConnectionOptions) {
     this.options = options;
-    const { socket } = options;
+    const { socket, traits, clock } = options;
     this.socket = socket;
+    this.scheme = traits.scheme;
+    this.isExternal = traits.isExternal;
     this.remoteAddress = plainAddress(socket.remoteAddress ?? '');
-    this.waitingSinceMs = options.clock.now();
+    this.waitingSinceMs = clock.now();
     this.lastReadMs = this.waitingSinceMs;
-    socket.on('data', (bytes: Buffer) => this.onData(bytes));
-    socket.on('drain', () => this.sink?.onClientDrain());
+    socket.on('data', this.onSocketData);
+    socket.on('drain', this.onSocketDrain);
     // Half-closed clients count as gone, as in net/http and nginx: nobody can tell them apart.
-    socket.on('end', () => this.onGone());
+    socket.on('end', this.onSocketGone);
     // The reason of a client's leaving changes nothing here; 'close' follows.
     socket.on('error', () => undefined);
-    socket.on('close', () => this.onGone());
+    socket.on('close', this.onSocketGone);
   }
 
   get isIdle(): boolean {
     return this.sink === undefined;
-  }
-
-  write(data: string | Buffer): boolean {
-    if (this.isClosed) return true;
-    return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data);
   }
 
   pauseBody(): void {
@@ -114,17 +122,28 @@ export class ClientConnection implements ExchangeClient {
     this.step();
   }
 
+  sendContinue(): void {
+    this.write('HTTP/1.1 100 Continue\r\n\r\n');
+  }
+
+  sendInterim(head: ResponseHead): void {
+    this.write(responseHeadFor(head, { changes: noHeaderChanges, close: false, framing: 'none' }));
+  }
+
+  beginResponse(head: ResponseHead, options: ResponseOptions): ResponseRelay {
+    return new Http1ResponseRelay(head, options, this.writeOut);
+  }
+
   respondError(error: GatewayError): void {
     const isBodyDone = this.body === undefined || this.body.isDone;
     const close = this.isEnding || !isBodyDone || (this.sink?.mustClose ?? true);
-    this.write(this.options.renderError(error, { head: this.head, close }));
+    this.writeAnswer(this.options.answerTo(error, this.head, this.sink), close);
     this.onExchangeDone(close);
   }
 
-  /** A complete answer made elsewhere; ends the exchange. */
-  respond(render: (close: boolean) => string): void {
+  respond(answer: Answer): void {
     const close = this.isEnding || this.sink?.mustClose !== false;
-    this.write(render(close));
+    this.writeAnswer(answer, close);
     this.onExchangeDone(close);
   }
 
@@ -143,13 +162,19 @@ export class ClientConnection implements ExchangeClient {
     this.step();
   }
 
-  startTunnel(): void {
+  startTunnel(head: ResponseHead, changes: HeaderChanges): void {
+    this.write(responseHeadFor(head, { changes, close: false, framing: 'none' }));
     this.isTunnel = true;
     this.isPausedForPipeline = false;
     this.resumeSocket();
     const rest = this.bytes;
     this.bytes = noBytes;
     if (rest.length > 0) this.sink?.onBody(rest);
+  }
+
+  writeTunnel(bytes: Buffer): boolean {
+    // What the kernel does not take at once is kept, and the bytes are not ours to keep.
+    return this.write(Buffer.from(bytes));
   }
 
   abort(): void {
@@ -190,6 +215,15 @@ export class ClientConnection implements ExchangeClient {
       this.respondError(
         new GatewayError('head-timeout', 'the request head did not arrive in time'),
       );
+  }
+
+  private write(data: string | Buffer): boolean {
+    if (this.isClosed) return true;
+    return typeof data === 'string' ? this.socket.write(data, 'latin1') : this.socket.write(data);
+  }
+
+  private writeAnswer(answer: Answer, close: boolean): void {
+    this.write(answerText(answer, { isHead: this.head?.method === 'HEAD', close }));
   }
 
   private onData(bytes: Buffer): void {
@@ -270,20 +304,19 @@ export class ClientConnection implements ExchangeClient {
       throw new GatewayError('body-too-large', `request body exceeds ${bodyBytesMax} bytes`);
     if (isUpgrade(head) && hasBody)
       throw new GatewayError('bad-request', 'an upgrade request must not have a body');
-    // Scanned even when refused, so that the next request is found behind it.
-    this.body = hasBody
-      ? new BodyScanner(
-          head.isChunked ? { type: 'chunked' } : { type: 'length', length: head.contentLength },
-        )
-      : undefined;
     let sink: RequestSink;
     try {
       sink = handle(head, this);
     } catch (error) {
       if (!(error instanceof GatewayError)) throw error;
+      // Scanned even when refused, so that the next request is found behind it.
+      this.body = hasBody ? new BodyScanner(framingOf(head)) : undefined;
       this.refuse(error, head);
       return;
     }
+    this.body = hasBody
+      ? new BodyScanner(framingOf(head), { decode: sink.wantsPayload })
+      : undefined;
     this.sink = sink;
     if (this.isEnding) sink.mustClose = true;
     if (!hasBody) sink.onBodyEnd();
@@ -299,7 +332,7 @@ export class ClientConnection implements ExchangeClient {
       !head.keepAlive ||
       head.minor === 0 ||
       (this.body && !this.body.isDone) === true;
-    this.write(this.options.renderError(error, { head, close }));
+    this.writeAnswer(this.options.answerTo(error, head, undefined), close);
     this.onExchangeDone(close);
   }
 
@@ -333,17 +366,26 @@ export class ClientConnection implements ExchangeClient {
     this.scanned = 0;
   }
 
-  /** HTTP/2 with prior knowledge is refused in its own words, so that clients say why. */
+  /** The preface of HTTP/2, or a beginning of it that needs more bytes. */
   private isHttp2(): boolean {
     const length = Math.min(this.bytes.length, http2Preface.length);
     if (this.bytes[0] !== http2Preface[0] || length < 3) return false;
     if (this.bytes.compare(http2Preface, 0, length, 0, length) !== 0) return false;
-    if (length < http2Preface.length) return true;
-    this.isEnding = true;
-    this.write(http2Refusal);
-    this.bytes = noBytes;
-    this.linger();
+    if (length === http2Preface.length) this.handOver();
     return true;
+  }
+
+  private handOver(): void {
+    const { socket, bytes } = this;
+    this.isClosed = true;
+    this.bytes = noBytes;
+    socket.off('data', this.onSocketData);
+    socket.off('drain', this.onSocketDrain);
+    socket.off('end', this.onSocketGone);
+    socket.off('close', this.onSocketGone);
+    socket.pause();
+    this.options.onClosed(this);
+    this.options.onHttp2(socket, bytes);
   }
 
   /**
@@ -367,6 +409,11 @@ export class ClientConnection implements ExchangeClient {
   }
 }
 
+const framingOf = (head: RequestHead): BodyFraming =>
+  head.isChunked ? chunked : { type: 'length', length: head.contentLength };
+
+const chunked: BodyFraming = { type: 'chunked' };
+
 /** IPv4 clients of a dual-stack listener appear as `::ffff:a.b.c.d`. */
-const plainAddress = (address: string): string =>
+export const plainAddress = (address: string): string =>
   address.startsWith('::ffff:') ? address.slice(7) : address;

@@ -1,9 +1,9 @@
 /** Takes in one asynchronous invocation: collects its payload, answers 202, hands it to the queue. */
 import type { AsyncInvocation, AsyncInvocations } from './async-invocations.ts';
 import { EVENT_BYTES_MAX } from './async-invocations.ts';
-import type { ClientConnection, RequestSink } from './client-connection.ts';
-import { GatewayError, plainResponse } from './gateway-error.ts';
+import { GatewayError } from './gateway-error.ts';
 import type { RequestHead } from './http/head.ts';
+import type { RequestClient, RequestSink } from './request-sink.ts';
 
 /** Fields that belong to the connection or are written anew for the delivery. */
 const notKept = new Set([
@@ -22,13 +22,16 @@ const notKept = new Set([
 
 export interface EventCollectorOptions {
   readonly head: RequestHead;
-  readonly client: ClientConnection;
+  readonly client: RequestClient;
   readonly queue: AsyncInvocations;
   readonly requestId: string;
 }
 
 export class EventCollector implements RequestSink {
   readonly hasResponseStarted = false;
+  readonly wantsPayload = true;
+  readonly isInvocation = true;
+  readonly revision = undefined;
   mustClose: boolean;
   private readonly options: EventCollectorOptions;
   private readonly parts: Buffer[] = [];
@@ -46,7 +49,7 @@ export class EventCollector implements RequestSink {
     this.isStarted = true;
     const { head, client } = this.options;
     // Collecting is all that happens to the body: the client may send it.
-    if (head.expectsContinue && !this.isComplete) client.write('HTTP/1.1 100 Continue\r\n\r\n');
+    if (head.expectsContinue && !this.isComplete) client.sendContinue();
     this.settle();
   }
 
@@ -90,9 +93,7 @@ export class EventCollector implements RequestSink {
       return;
     }
     this.isSettled = true;
-    client.respond((close) =>
-      plainResponse(202, '', { close, headers: [['X-Amzn-RequestId', requestId]] }),
-    );
+    client.respond({ status: 202, headers: [['X-Amzn-RequestId', requestId]], body: '' });
   }
 
   private invocation(): AsyncInvocation {

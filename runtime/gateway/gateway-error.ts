@@ -1,9 +1,10 @@
 /**
- * The gateway's own answers: one table of codes with their statuses, and the bytes of such an answer.
+ * The gateway's own errors: one table of codes with their statuses, and the answer to such an error.
  * Texts that Knative also sends keep Knative's wording. Source: knative/serving pkg/activator/handler
  * and pkg/queue (status codes and bodies).
  */
 import { errorHeader } from '../apis/knit.ts';
+import type { Answer } from './answer.ts';
 
 /** Every code that can stand in `Knit-Error`, with the status that goes with it. */
 export const gatewayErrorStatus = {
@@ -33,11 +34,18 @@ export type GatewayErrorCode = keyof typeof gatewayErrorStatus;
 /** A request that the gateway answers itself. The message goes to the client. */
 export class GatewayError extends Error {
   readonly code: GatewayErrorCode;
+  /** Fields that the answer carries, such as Retry-After. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
 
-  constructor(code: GatewayErrorCode, message: string) {
+  constructor(
+    code: GatewayErrorCode,
+    message: string,
+    headers: readonly (readonly [name: string, value: string])[] = [],
+  ) {
     super(message);
     this.name = 'GatewayError';
     this.code = code;
+    this.headers = headers;
   }
 
   get status(): number {
@@ -45,72 +53,27 @@ export class GatewayError extends Error {
   }
 }
 
-export interface ErrorResponseOptions {
+export interface ErrorAnswerOptions {
   /** Name of the revision that the request was for; absent when no revision was chosen. */
-  readonly revision?: string;
+  readonly revision?: string | undefined;
   /** The client's Accept header. */
-  readonly accept?: string;
-  /** The request was HEAD: no body follows the head. */
-  readonly isHead?: boolean;
-  /** Announces `Connection: close`. */
-  readonly close: boolean;
+  readonly accept?: string | undefined;
 }
 
-/** The complete answer as a latin1 string: UTF-8 bytes of the body, one character each. */
-export function errorResponse(error: GatewayError, options: ErrorResponseOptions): string {
-  const { revision } = options;
-  const isJson = acceptsJson(options.accept);
-  const text = isJson
-    ? JSON.stringify({ error: error.code, message: error.message, ...(revision && { revision }) })
-    : `${error.message}\n`;
-  const value = revision === undefined ? error.code : `${error.code}; revision=${revision}`;
-  return plainResponse(error.status, text, {
-    ...options,
+export function errorAnswer(error: GatewayError, { revision, accept }: ErrorAnswerOptions): Answer {
+  const isJson = acceptsJson(accept);
+  return {
+    status: error.status,
+    headers: [
+      [errorHeader, revision === undefined ? error.code : `${error.code}; revision=${revision}`],
+      ...error.headers,
+    ],
+    body: isJson
+      ? JSON.stringify({ error: error.code, message: error.message, ...(revision && { revision }) })
+      : `${error.message}\n`,
     contentType: isJson ? 'application/json' : 'text/plain; charset=utf-8',
-    headers: [[errorHeader, value]],
-  });
-}
-
-/** A small complete answer made by the gateway, with its own headers. */
-export function plainResponse(
-  status: number,
-  text: string,
-  options: {
-    readonly contentType?: string;
-    readonly headers?: readonly (readonly [string, string])[];
-    readonly isHead?: boolean;
-    readonly close: boolean;
-  },
-): string {
-  const body = Buffer.from(text, 'utf8');
-  let head = `HTTP/1.1 ${status} ${reasonPhrase(status)}\r\n`;
-  for (const [name, value] of options.headers ?? []) head += `${name}: ${value}\r\n`;
-  if (options.contentType !== undefined) head += `Content-Type: ${options.contentType}\r\n`;
-  if (status !== 204) head += `Content-Length: ${body.length}\r\n`;
-  if (options.close) head += 'Connection: close\r\n';
-  head += '\r\n';
-  return options.isHead === true || status === 204 ? head : head + body.toString('latin1');
+  };
 }
 
 const acceptsJson = (accept: string | undefined): boolean =>
   accept !== undefined && accept.toLowerCase().includes('application/json');
-
-const reasonPhrases: Readonly<Record<number, string>> = {
-  202: 'Accepted',
-  204: 'No Content',
-  400: 'Bad Request',
-  404: 'Not Found',
-  408: 'Request Timeout',
-  413: 'Content Too Large',
-  417: 'Expectation Failed',
-  429: 'Too Many Requests',
-  431: 'Request Header Fields Too Large',
-  500: 'Internal Server Error',
-  501: 'Not Implemented',
-  502: 'Bad Gateway',
-  503: 'Service Unavailable',
-  504: 'Gateway Timeout',
-  505: 'HTTP Version Not Supported',
-};
-
-const reasonPhrase = (status: number): string => reasonPhrases[status] ?? 'Unknown';

@@ -1,15 +1,19 @@
 /**
  * The gateway: listeners, timers and connections around the routing table, the throttlers and the
  * autoscaler's stream. One hop between client and pod; it does what ingress, activator and
- * queue-proxy do in Knative. HTTP/2 is not served yet.
+ * queue-proxy do in Knative.
  */
 import { randomUUID } from 'node:crypto';
 import net from 'node:net';
 import type { ControllerContext } from '../kube/context.ts';
 import { AsyncInvocations } from './async-invocations.ts';
 import { ClientConnection } from './client-connection.ts';
+import type { ListenerTraits } from './client-connection.ts';
+import { Http2Client } from './http2-client.ts';
+import type { RequestHead } from './http/head.ts';
 import { PodIndex } from './pod-index.ts';
 import { RequestHandler } from './request-handler.ts';
+import type { RequestClient } from './request-sink.ts';
 import type { RevisionTraffic } from './revision-traffic.ts';
 import { emptyTable } from './routing/table.ts';
 import { StatCollector } from './stat-collector.ts';
@@ -93,7 +97,7 @@ class Gateway implements GatewayHandle {
   private readonly invocations: AsyncInvocations;
   private readonly broker: RevisionTraffic | undefined;
   private readonly servers: net.Server[] = [];
-  private readonly connections = new Set<ClientConnection>();
+  private readonly connections = new Set<ClientConnection | Http2Client>();
   private readonly cancelTimers: (() => void)[] = [];
   private closing: Promise<void> | undefined;
 
@@ -130,6 +134,7 @@ class Gateway implements GatewayHandle {
       broker: this.broker,
       invocations: this.invocations,
       domain: options.domain,
+      onDone: () => undefined,
     });
     this.feed = new TableFeed(context, {
       pods,
@@ -180,7 +185,7 @@ class Gateway implements GatewayHandle {
 
   private listen(address: ListenAddress, isExternal: boolean): Promise<number> {
     const server = net.createServer({ noDelay: true, keepAlive: true }, (socket) =>
-      this.accept(socket, isExternal),
+      this.accept(socket, { scheme: 'http', isExternal }),
     );
     server.maxConnections = CONNECTIONS_MAX;
     return new Promise((resolve, reject) => {
@@ -199,16 +204,34 @@ class Gateway implements GatewayHandle {
     });
   }
 
-  private accept(socket: net.Socket, isExternal: boolean): void {
+  private accept(socket: net.Socket, traits: ListenerTraits): void {
     const connection = new ClientConnection({
-      socket,
-      clock: this.context.clock,
-      bodyBytesMax: this.options.bodyBytesMax ?? BODY_BYTES_MAX_DEFAULT,
-      handle: (head, client) => this.handler.handle(head, client, isExternal),
-      renderError: (error, details) => this.handler.renderError(error, details),
+      ...this.clientOptions(socket, traits),
+      onHttp2: (taken, received) => this.acceptHttp2(taken, traits, received),
       onClosed: (closed) => this.connections.delete(closed),
     });
     this.connections.add(connection);
+  }
+
+  private acceptHttp2(socket: net.Socket, traits: ListenerTraits, received: Buffer): void {
+    const client = new Http2Client({
+      ...this.clientOptions(socket, traits),
+      received,
+      onClosed: (closed) => this.connections.delete(closed),
+    });
+    this.connections.add(client);
+  }
+
+  private clientOptions(socket: net.Socket, traits: ListenerTraits) {
+    const { handler } = this;
+    return {
+      socket,
+      traits,
+      clock: this.context.clock,
+      bodyBytesMax: this.options.bodyBytesMax ?? BODY_BYTES_MAX_DEFAULT,
+      handle: (head: RequestHead, client: RequestClient) => handler.handle(head, client),
+      answerTo: handler.answerTo.bind(handler),
+    };
   }
 
   private brokerTraffic({ host, port }: ListenAddress): RevisionTraffic {

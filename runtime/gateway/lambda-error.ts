@@ -3,8 +3,8 @@
  * what they are elsewhere. Source: AWS Lambda API reference, Invoke (errors).
  */
 import { errorHeader } from '../apis/knit.ts';
+import type { Answer } from './answer.ts';
 import type { GatewayError, GatewayErrorCode } from './gateway-error.ts';
-import { plainResponse } from './gateway-error.ts';
 
 const errorTypes: Partial<Record<GatewayErrorCode, string>> = {
   'function-not-found': 'ResourceNotFoundException',
@@ -14,24 +14,20 @@ const errorTypes: Partial<Record<GatewayErrorCode, string>> = {
   'queue-full': 'TooManyRequestsException',
 };
 
-export function lambdaErrorResponse(
-  error: GatewayError,
-  options: { readonly revision?: string; readonly close: boolean },
-): string {
-  const { revision, close } = options;
-  const type = errorTypes[error.code] ?? 'ServiceException';
+export function lambdaErrorAnswer(error: GatewayError, revision: string | undefined): Answer {
   const body = {
     Type: error.status < 500 ? 'User' : 'Service',
     // Both spellings are in use: the service sends Message, some models read message.
     Message: error.message,
     message: error.message,
   };
-  return plainResponse(error.status, JSON.stringify(body), {
-    contentType: 'application/json',
-    close,
+  return {
+    status: error.status,
     headers: [
-      ['X-Amzn-ErrorType', type],
+      ['X-Amzn-ErrorType', errorTypes[error.code] ?? 'ServiceException'],
       [errorHeader, revision === undefined ? error.code : `${error.code}; revision=${revision}`],
     ],
-  });
+    body: JSON.stringify(body),
+    contentType: 'application/json',
+  };
 }

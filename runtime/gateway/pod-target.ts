@@ -2,6 +2,7 @@
  * One ready pod (or another fixed address) as the throttler sees it: how many requests are in it,
  * and its idle connections. Gone pods finish what they have.
  */
+import { Http2Upstream } from './http2-upstream.ts';
 import type { Address } from './upstream-connection.ts';
 import { UPSTREAM_IDLE_MS, UpstreamConnection } from './upstream-connection.ts';
 
@@ -19,6 +20,7 @@ export class PodTarget {
   /** Failed connection attempts in a row. */
   failures = 0;
   private readonly idle: UpstreamConnection[] = [];
+  private http2: Http2Upstream | undefined;
 
   constructor(name: string, address: Address) {
     this.name = name;
@@ -35,6 +37,12 @@ export class PodTarget {
         return connection;
       connection.destroy();
     }
+  }
+
+  /** Connections for pods that speak HTTP/2. */
+  overHttp2(): Http2Upstream {
+    this.http2 ??= new Http2Upstream(this.address);
+    return this.http2;
   }
 
   connect(): UpstreamConnection {
@@ -58,11 +66,13 @@ export class PodTarget {
   closeStale(nowMs: number): void {
     while (this.idle.length > 0 && nowMs - this.idle[0]!.idleSinceMs >= UPSTREAM_IDLE_MS)
       this.dropFirst();
+    this.http2?.sweep();
   }
 
   /** Takes the pod out of use. */
   retire(): void {
     this.isGone = true;
+    this.http2?.retire();
     while (this.idle.length > 0) this.dropFirst();
   }
 

@@ -4,20 +4,23 @@
  */
 import type { Clock } from '../std/clock.ts';
 import type { Random } from '../std/random.ts';
+import type { Answer } from './answer.ts';
 import type { AsyncInvocations } from './async-invocations.ts';
-import type { ClientConnection, RequestSink } from './client-connection.ts';
 import { EventCollector } from './event-collector.ts';
-import { Exchange } from './exchange.ts';
+import type { Exchange, ExchangeOptions, ExchangeShared } from './exchange.ts';
 import type { GatewayError } from './gateway-error.ts';
-import { errorResponse, plainResponse } from './gateway-error.ts';
+import { errorAnswer } from './gateway-error.ts';
 import type { RequestHead } from './http/head.ts';
 import { fieldOf } from './http/head.ts';
-import { noHeaderChanges, requestHeadFor } from './http/rewrite.ts';
-import { lambdaErrorResponse } from './lambda-error.ts';
+import { isUpgrade, noHeaderChanges } from './http/rewrite.ts';
+import { Http1Exchange } from './http1-exchange.ts';
+import { Http2Exchange } from './http2-exchange.ts';
+import { lambdaErrorAnswer } from './lambda-error.ts';
+import type { RequestClient, RequestSink } from './request-sink.ts';
 import type { RevisionTraffic } from './revision-traffic.ts';
 import { pathOf } from './routing/host.ts';
 import { isInvokePath } from './routing/invoke-path.ts';
-import type { Decision, RevisionDecision } from './routing/route.ts';
+import type { RevisionDecision } from './routing/route.ts';
 import { route } from './routing/route.ts';
 import type { RoutingTable } from './routing/table.ts';
 import type { TrafficMap } from './traffic-map.ts';
@@ -33,6 +36,8 @@ export interface RequestHandlerOptions {
   readonly broker: RevisionTraffic | undefined;
   readonly invocations: AsyncInvocations;
   readonly domain: string;
+  /** Told of each exchange when it is over. */
+  readonly onDone: (exchange: Exchange, nowMs: number) => void;
 }
 
 export class RequestHandler {
@@ -40,21 +45,22 @@ export class RequestHandler {
   table: RoutingTable;
   readonly inFlight = new Set<Exchange>();
   private readonly options: RequestHandlerOptions;
-  /** Which decision a request under way came to: for its error answer. */
-  private readonly decisions = new WeakMap<RequestHead, Decision>();
+  private readonly shared: ExchangeShared;
 
   constructor(table: RoutingTable, options: RequestHandlerOptions) {
     this.table = table;
     this.options = options;
+    const { clock, requestId, onDone } = options;
+    this.shared = { clock, requestId, onDone, inFlight: this.inFlight };
   }
 
   /** @throws {GatewayError} for what is answered at once. */
-  handle(head: RequestHead, client: ClientConnection, isExternal: boolean): RequestSink {
+  handle(head: RequestHead, client: RequestClient): RequestSink {
     const { broker, random, requestId, domain } = this.options;
+    const { isExternal } = client;
     const request = { head, isExternal, hasBroker: broker !== undefined, domain };
     const decision = route(this.table, request, random);
-    this.decisions.set(head, decision);
-    if (decision.type === 'broker') return this.exchangeWithBroker(head, client, isExternal);
+    if (decision.type === 'broker') return this.exchangeWithBroker(head, client);
     if (decision.invocation === 'Event')
       return new EventCollector({
         head,
@@ -63,30 +69,19 @@ export class RequestHandler {
         requestId: requestId(),
       });
     if (decision.invocation === 'DryRun') return new DryRun(head, client);
-    return this.exchangeWithRevision(decision, { head, client, isExternal });
+    return this.exchangeWithRevision(decision, head, client);
   }
 
-  renderError(
+  answerTo(
     error: GatewayError,
-    context: { head: RequestHead | undefined; close: boolean },
-  ): string {
-    const { head, close } = context;
-    const decision = head && this.decisions.get(head);
-    const revision =
-      decision?.type === 'revision' ? decision.revision.key.replace(/^.*\//, '') : undefined;
-    const named = revision === undefined ? {} : { revision };
+    head: RequestHead | undefined,
+    sink: RequestSink | undefined,
+  ): Answer {
+    const revision = sink?.revision;
     const isInvocation =
-      decision?.type === 'revision'
-        ? decision.invocation !== undefined
-        : head !== undefined && !decision && isInvokePath(pathOf(head.target));
-    if (isInvocation) return lambdaErrorResponse(error, { ...named, close });
-    const accept = head && fieldOf(head, 'accept');
-    return errorResponse(error, {
-      ...named,
-      ...(accept === undefined ? {} : { accept }),
-      isHead: head?.method === 'HEAD',
-      close,
-    });
+      sink?.isInvocation ?? (head !== undefined && isInvokePath(pathOf(head.target)));
+    if (isInvocation) return lambdaErrorAnswer(error, revision);
+    return errorAnswer(error, { revision, accept: head && fieldOf(head, 'accept') });
   }
 
   checkDeadlines(nowMs: number): void {
@@ -95,56 +90,44 @@ export class RequestHandler {
 
   private exchangeWithRevision(
     decision: RevisionDecision,
-    request: { head: RequestHead; client: ClientConnection; isExternal: boolean },
+    head: RequestHead,
+    client: RequestClient,
   ): Exchange {
-    const { head, client, isExternal } = request;
     const { revision } = decision;
-    const upstreamHead = requestHeadFor(head, {
+    const options: ExchangeOptions = {
+      head,
       target: decision.target,
       host: decision.host ?? head.authority,
-      clientAddress: client.remoteAddress,
-      isExternal,
       changes: decision.changes,
-      requestId: this.options.requestId,
-    });
-    return new Exchange({
-      head,
-      upstreamHead,
       traffic: this.options.traffic.of(revision),
       responseChanges: decision.responseChanges,
       timeoutMs: shorter(revision.timeoutMs, decision.timeoutMs),
       responseStartTimeoutMs: revision.responseStartTimeoutMs,
       idleTimeoutMs: revision.idleTimeoutMs,
-      clock: this.options.clock,
-      inFlight: this.inFlight,
+      isInvocation: decision.invocation !== undefined,
       client,
-    });
+      shared: this.shared,
+    };
+    // Who switches protocols does it in HTTP/1.1, whatever else the pod speaks.
+    return revision.protocol === 'h2c' && !isUpgrade(head)
+      ? new Http2Exchange(options)
+      : new Http1Exchange(options);
   }
 
-  private exchangeWithBroker(
-    head: RequestHead,
-    client: ClientConnection,
-    isExternal: boolean,
-  ): Exchange {
-    const upstreamHead = requestHeadFor(head, {
+  private exchangeWithBroker(head: RequestHead, client: RequestClient): Exchange {
+    return new Http1Exchange({
+      head,
       target: head.target,
       host: head.authority,
-      clientAddress: client.remoteAddress,
-      isExternal,
       changes: noHeaderChanges,
-      requestId: this.options.requestId,
-    });
-    return new Exchange({
-      head,
-      upstreamHead,
       traffic: this.options.broker!,
       responseChanges: noHeaderChanges,
       timeoutMs: BROKER_TIMEOUT_MS,
       responseStartTimeoutMs: 0,
       idleTimeoutMs: 0,
-      clock: this.options.clock,
-      inFlight: this.inFlight,
+      isInvocation: false,
       client,
+      shared: this.shared,
     });
   }
 }
@@ -155,12 +138,15 @@ const shorter = (a: number, b: number): number => (a === 0 ? b : b === 0 ? a : M
 /** Lambda's DryRun: the function exists and could be called; 204 once the body has gone by. */
 class DryRun implements RequestSink {
   readonly hasResponseStarted = false;
+  readonly wantsPayload = true;
+  readonly isInvocation = true;
+  readonly revision = undefined;
   mustClose: boolean;
-  private readonly client: ClientConnection;
+  private readonly client: RequestClient;
   private isStarted = false;
   private isComplete = false;
 
-  constructor(head: RequestHead, client: ClientConnection) {
+  constructor(head: RequestHead, client: RequestClient) {
     this.client = client;
     this.mustClose = !head.keepAlive || head.minor === 0;
   }
@@ -193,6 +179,6 @@ class DryRun implements RequestSink {
 
   private settle(): void {
     if (this.isStarted && this.isComplete)
-      this.client.respond((close) => plainResponse(204, '', { close }));
+      this.client.respond({ status: 204, headers: [], body: '' });
   }
 }

@@ -10,8 +10,12 @@ import net from 'node:net';
  */
 export const UPSTREAM_IDLE_MS = 4_000;
 
+/** What the kernel hands over at once. Used from read to the callback's return, and never across turns. */
+const readBuffer: Buffer = Buffer.allocUnsafeSlow(64 * 1024);
+
 export interface UpstreamUser {
   onUpstreamConnect(): void;
+  /** The bytes are valid until it returns. */
   onUpstreamData(bytes: Buffer): void;
   onUpstreamDrain(): void;
   /** The pod has sent all that it will send. */
@@ -38,15 +42,25 @@ export class UpstreamConnection {
   private error: Error | undefined;
 
   constructor(address: Address) {
-    this.socket = net.connect({ host: address.host, port: address.port, noDelay: true });
+    this.socket = net.connect({
+      host: address.host,
+      port: address.port,
+      noDelay: true,
+      // One buffer for all of them instead of 64 KiB to allocate, shrink and collect per read.
+      onread: {
+        buffer: readBuffer,
+        callback: (length) => {
+          const { user } = this;
+          // Nobody asked: whatever it is would be taken for the answer to the next request.
+          if (user) user.onUpstreamData(readBuffer.subarray(0, length));
+          else this.destroy();
+          return true;
+        },
+      },
+    });
     this.socket.on('connect', () => {
       this.isConnected = true;
       this.user?.onUpstreamConnect();
-    });
-    this.socket.on('data', (bytes: Buffer) => {
-      // Nobody asked: whatever it is would be taken for the answer to the next request.
-      if (this.user) this.user.onUpstreamData(bytes);
-      else this.destroy();
     });
     this.socket.on('drain', () => this.user?.onUpstreamDrain());
     this.socket.on('end', () => {

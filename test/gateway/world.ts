@@ -81,6 +81,11 @@ export class World {
     });
   }
 
+  isIngressReady(name: string): boolean {
+    const conditions = this.api.get(ingressKind, namespace, name)?.status?.conditions;
+    return conditions?.some(({ type, status }) => type === 'Ready' && status === 'True') ?? false;
+  }
+
   removePod(name: string): void {
     this.api.remove(podKind, namespace, name);
   }

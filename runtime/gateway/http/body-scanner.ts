@@ -70,6 +70,11 @@ export class BodyScanner {
     this.isDone = !this.isChunked && this.remaining === 0;
   }
 
+  /** A chunked body of which whole chunks were seen: another could follow. */
+  get isBetweenChunks(): boolean {
+    return this.isChunked && this.state === 'size' && this.digits === 0;
+  }
+
   /**
    * Takes body bytes from `bytes` at `from`; returns the index of the first byte that is not the
    * body's. The sink gets views of `bytes`.
@@ -154,6 +159,7 @@ export class BodyScanner {
         return;
       case 'data-lf':
         if (byte !== LF) throw bad('chunk does not end with CRLF');
+        this.digits = 0;
         this.state = 'size';
         return;
       case 'trailer-start':

@@ -281,7 +281,7 @@ function parseAbsoluteTarget(target: string): { target: string; authority: strin
 }
 
 /** Registered names, IPv4 and bracketed IPv6, with an optional port; no user information. */
-const isAuthority = (text: string): boolean =>
+export const isAuthority = (text: string): boolean =>
   /^(?:[a-z0-9._~!$&'()*+,;=%-]*|\[[0-9a-f:.]+\])(?::[0-9]{0,5})?$/i.test(text);
 
 function parseContentLength(value: string): number {
@@ -312,6 +312,12 @@ function isDigits(bytes: Buffer, from: number, to: number): boolean {
   for (let at = from; at < to; at++) if (!(bytes[at]! >= 0x30 && bytes[at]! <= 0x39)) return false;
   return true;
 }
+
+/** A whole field name. */
+export const isFieldName = (text: string): boolean => /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/.test(text);
+
+/** A whole field value: latin1 without control characters but tab. */
+export const isFieldText = (text: string): boolean => /^[\t\x20-\x7e\x80-\xff]*$/.test(text);
 
 const bad = (message: string): GatewayError => new GatewayError('bad-request', message);
 

@@ -21,6 +21,8 @@ export interface RequestRewrite {
   /** Host field to send. */
   readonly host: string;
   readonly clientAddress: string;
+  /** Of the client's connection to the gateway. */
+  readonly scheme: 'http' | 'https';
   /** The listener faces clients that are not ours: fields that only the gateway may set are removed. */
   readonly isExternal: boolean;
   readonly changes: HeaderChanges;
@@ -40,6 +42,7 @@ const hopByHop = new Set([
   'upgrade',
   'http2-settings',
 ]);
+export const isHopByHop = (name: string): boolean => hopByHop.has(name);
 /** Written by the gateway itself from what it has parsed, whatever was sent. */
 const rewritten = new Set(['host', 'content-length', 'expect', 'x-forwarded-for', 'forwarded']);
 /** Never shown to a pod: they address the hops of Knative's data plane, all of which are this gateway. */
@@ -80,15 +83,15 @@ export function requestHeadFor(head: RequestHead, rewrite: RequestRewrite): stri
   for (const [name, value] of changes.add) out += `${name}: ${value}\r\n`;
   forwardedFor = joinList(forwardedFor, rewrite.clientAddress);
   out += `X-Forwarded-For: ${forwardedFor}\r\n`;
-  if (forwardedProto === '') out += 'X-Forwarded-Proto: http\r\n';
+  if (forwardedProto === '') out += `X-Forwarded-Proto: ${rewrite.scheme}\r\n`;
   if (forwardedHost === '' && head.authority !== '')
     out += `X-Forwarded-Host: ${head.authority}\r\n`;
-  const proto = forwardedProto === '' ? 'http' : forwardedProto;
+  const proto = forwardedProto === '' ? rewrite.scheme : forwardedProto;
   const host = forwardedHost === '' ? head.authority : forwardedHost;
   out +=
     forwarded === ''
       ? `Forwarded: ${forwardedFromLegacy(forwardedFor, host, proto)}\r\n`
-      : `Forwarded: ${forwarded}, for=${forwardedNode(rewrite.clientAddress)};proto=http\r\n`;
+      : `Forwarded: ${forwarded}, for=${forwardedNode(rewrite.clientAddress)};proto=${rewrite.scheme}\r\n`;
   if (!hasRequestId) out += `X-Request-Id: ${rewrite.requestId()}\r\n`;
   if (head.expectsContinue) out += 'Expect: 100-continue\r\n';
   if (head.isChunked) out += 'Transfer-Encoding: chunked\r\n';
@@ -152,7 +155,7 @@ function isReserved(name: string): boolean {
   );
 }
 
-function isChanged(changes: HeaderChanges, name: string): boolean {
+export function isChanged(changes: HeaderChanges, name: string): boolean {
   for (const removed of changes.remove) if (removed === name) return true;
   for (const [set] of changes.set) if (set === name) return true;
   return false;

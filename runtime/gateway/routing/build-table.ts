@@ -186,6 +186,10 @@ function settingsOf(revision: Revision): RevisionSettings {
     timeoutMs: toMs(spec.timeoutSeconds ?? TIMEOUT_SECONDS_DEFAULT),
     responseStartTimeoutMs: toMs(spec.responseStartTimeoutSeconds),
     idleTimeoutMs: toMs(spec.idleTimeoutSeconds),
+    // Source: knative/specs, runtime contract, protocols and ports.
+    protocol: spec.containers.some(({ ports }) => ports?.some(({ name }) => name === 'h2c'))
+      ? 'h2c'
+      : 'http1',
     hasFunctionServer: metadata.annotations?.[runtimeAnnotation] !== undefined,
   };
   settingsCache.set(revision, settings);

@@ -8,6 +8,7 @@ import type {
   HTTPRouteMatch,
   HTTPRouteRule,
 } from '../../apis/gateway/types.ts';
+import { isFieldName, isFieldText } from '../http/head.ts';
 import type { HeaderChanges } from '../http/rewrite.ts';
 import { noHeaderChanges } from '../http/rewrite.ts';
 import type { HttpRule, PathMatch, TextMatch } from './table.ts';
@@ -187,7 +188,7 @@ function compileChanges(modifier: Modifier | undefined): HeaderChanges {
 
 /** A field that may be written into a head: a token, and a value of latin1 without control characters. */
 export const isSafe = ({ name, value }: { name: string; value: string }): boolean =>
-  /^[!#$%&'*+.^_`|~0-9a-z-]+$/i.test(name) && /^[\t\x20-\x7e\x80-\xff]*$/.test(value);
+  isFieldName(name) && isFieldText(value);
 
 /** Gateway API durations, e.g. `1m30s`; 0 for none and for anything else. */
 export function parseDurationMs(text: string | undefined): number {

@@ -13,6 +13,8 @@ export interface RevisionSettings {
   readonly responseStartTimeoutMs: number;
   /** 0 = none. Longest silence of the response. */
   readonly idleTimeoutMs: number;
+  /** What the pods speak. */
+  readonly protocol: 'http1' | 'h2c';
   /** Speaks the internal paths, such as `/_knit/invoke`. */
   readonly hasFunctionServer: boolean;
 }

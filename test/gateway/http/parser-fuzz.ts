@@ -177,15 +177,15 @@ export const explanations: readonly {
   },
   {
     name: 'CONNECT and transfer codings but chunked are valid HTTP that the gateway does not offer',
-    explains: ({ error }) => /^501 /.test(error ?? ''),
+    explains: ({ error }) => (error ?? '').startsWith('501 '),
   },
   {
     name: 'llhttp takes visible ASCII as a target; the gateway only origin-form, absolute-form and OPTIONS *',
-    explains: ({ error }) => /^400 malformed request target/.test(error ?? ''),
+    explains: ({ error }) => (error ?? '').startsWith('400 malformed request target'),
   },
   {
     name: 'only Expect: 100-continue exists',
-    explains: ({ error }) => /^417 /.test(error ?? ''),
+    explains: ({ error }) => (error ?? '').startsWith('417 '),
   },
   {
     name: 'a request that upgrades has no body in the gateway: where it would end, two readers disagree',
@@ -207,12 +207,16 @@ export const explanations: readonly {
   {
     name: 'llhttp skips a bare carriage return before a request line; RFC 9112 2.2 lets empty lines be skipped',
     explains: ({ error }, _, input) =>
-      error === '400 malformed request line: method' && /(?:^|[^\r]|\n)\r[A-Z]/.test(input),
+      error === '400 malformed request line: method' && /\r[A-Z\r]/.test(input),
   },
   {
     name: 'a tab is white space at the end of a value (RFC 9110 5.6.3), which llhttp forgets for the framing fields; the gateway writes them anew',
-    explains: (_, llhttp, input) =>
-      llhttp.error !== undefined &&
+    explains: (gateway, llhttp, input) =>
+      (llhttp.error !== undefined ||
+        isSame(gateway, {
+          ...llhttp,
+          messages: llhttp.messages.slice(0, gateway.messages.length),
+        })) &&
       /(?:content-length|transfer-encoding|connection):[^\r\n]*\t/i.test(input),
   },
   {
