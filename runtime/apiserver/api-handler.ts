@@ -21,7 +21,7 @@ import { parseDeleteOptions } from './delete-options.ts';
 import type { ObjectDeleter } from './object-deleter.ts';
 import { ObjectReader } from './object-reader.ts';
 import type { ObjectVersions } from './object-versions.ts';
-import type { ObjectRef, ObjectWriter, WriteResult } from './object-writer.ts';
+import type { ObjectWriter } from './object-writer.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
 import { openPodLog, type PodLogReader } from './pod-log.ts';
@@ -30,6 +30,7 @@ import { parseResourcePath } from './request-path.ts';
 import { toScale, withScale, type Scale } from './scale-subresource.ts';
 import { formatGroupResource, StatusError } from './status-error.ts';
 import type { Store } from './store/store.ts';
+import type { ObjectRef, WriteResult } from './write-context.ts';
 
 export interface ApiHandlerOptions {
   readonly store: Store;

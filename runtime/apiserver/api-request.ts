@@ -6,13 +6,13 @@ import { parseFieldSelector } from './field-selector.ts';
 import { isJsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { parseLabelSelector } from './label-selector.ts';
-import type { PatchRequest, PatchType, WriteContext } from './object-writer.ts';
 import { isBuiltinGroup } from './patch/merge-schema.ts';
 import { isTrue } from './query-flag.ts';
 import { parseWriteOptions, type OptionsKind } from './request-options.ts';
 import { StatusError, type StatusCause } from './status-error.ts';
 import type { Rendering } from './table.ts';
 import type { ObjectFilter } from './watch.ts';
+import type { PatchRequest, PatchType, WriteContext } from './write-context.ts';
 
 export interface ApiRequest {
   readonly method: string;

@@ -2,7 +2,7 @@
 import type { ApiRequest } from './api-request.ts';
 import type { Resource } from './kind-registry.ts';
 import type { MaybePromise } from './maybe-promise.ts';
-import type { ObjectRef } from './object-writer.ts';
+import type { ObjectRef } from './write-context.ts';
 import type { ServerWatchEvent } from './watch.ts';
 
 /** Exactly one kind of answer. A `watch` or a `log` starts when its function is called. */

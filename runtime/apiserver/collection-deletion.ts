@@ -7,7 +7,7 @@ import type { Resource } from './kind-registry.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
 import type { DeleteContext, ObjectDeleter } from './object-deleter.ts';
 import type { ObjectReader } from './object-reader.ts';
-import { namespacesStore } from './object-writer.ts';
+import { namespacesStore } from './object-rules.ts';
 import { StatusError } from './status-error.ts';
 import type { Store } from './store/store.ts';
 

@@ -11,8 +11,9 @@ import type { JsonObject } from './json-value.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
 import { withContentConditions, type NamespaceContent } from './namespace-conditions.ts';
 import { backgroundDeletion, namespaceFinalizer, type ObjectDeleter } from './object-deleter.ts';
-import { contentFinalizers, formatTime, isDeletable } from './object-rules.ts';
-import { namespacesStore, type ObjectWriter, type WriteContext } from './object-writer.ts';
+import { contentFinalizers, formatTime, isDeletable, namespacesStore } from './object-rules.ts';
+import type { ObjectWriter } from './object-writer.ts';
+import type { WriteContext } from './write-context.ts';
 import type { Store, StoreChange } from './store/store.ts';
 
 export const initialNamespaces = [

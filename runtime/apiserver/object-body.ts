@@ -8,6 +8,18 @@ import type { Resource } from './kind-registry.ts';
 import { withoutUnset } from './object-rules.ts';
 import { StatusError } from './status-error.ts';
 
+/** @throws {StatusError} 400 for an object of no name, or of another than its path's. */
+export function assertNamed({ metadata }: KubeObject, name: string): void {
+  if (!metadata.name)
+    throw StatusError.badRequest(
+      `the name of the object (${name} based on URL) was undeterminable: name must be provided`,
+    );
+  if (metadata.name !== name)
+    throw StatusError.badRequest(
+      `the name of the object (${metadata.name}) does not match the name on the URL (${name})`,
+    );
+}
+
 /**
  * A copy whose top two levels are the caller's to change. A native kind gets the storage version's
  * `apiVersion`, others keep theirs (see `ObjectVersions.load`).

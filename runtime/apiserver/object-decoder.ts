@@ -15,8 +15,10 @@ export interface DecodeOptions {
   readonly parseProblems: readonly string[];
   /** Texts for `Warning` headers; appended to. */
   readonly warnings: string[];
-  /** `body`: as sent. `patch`: a stored object with a patch applied. `apply`: an applied configuration. */
+  /** `body`: as sent. `patch`: a stored object with a patch applied. `apply`: what an apply leaves. */
   readonly source: 'body' | 'patch' | 'apply';
+  /** Of a patch: what a refusal shows as the invalid value. */
+  readonly shown?: () => string;
 }
 
 export interface ObjectDecoder {

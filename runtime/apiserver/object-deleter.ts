@@ -11,11 +11,11 @@ import type { DeleteOptions } from './delete-options.ts';
 import { getPath, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
-import { durabilityOf, formatTime, isDeletable } from './object-rules.ts';
+import { durabilityOf, formatTime, isDeletable, namespacesStore } from './object-rules.ts';
 import { ObjectVersions } from './object-versions.ts';
-import { namespacesStore, type ObjectRef, type WriteResult } from './object-writer.ts';
 import { deletedStatus, StatusError, type SuccessStatus } from './status-error.ts';
 import type { Store } from './store/store.ts';
+import type { ObjectRef, WriteResult } from './write-context.ts';
 
 /** Finalizers that the garbage collector takes off when their work is done. */
 export const foregroundFinalizer = 'foregroundDeletion';

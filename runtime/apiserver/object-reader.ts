@@ -12,7 +12,7 @@ import { parseObjectVersion, parseWatchOptions } from './list-options.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
 import { ObjectLister } from './object-lister.ts';
 import type { ObjectVersions } from './object-versions.ts';
-import type { ObjectRef } from './object-writer.ts';
+import type { ObjectRef } from './write-context.ts';
 import { isTrue } from './query-flag.ts';
 import { StatusError } from './status-error.ts';
 import type { Store } from './store/store.ts';

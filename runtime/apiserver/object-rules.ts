@@ -3,12 +3,15 @@
  * every kind, as pure functions over the stored and the incoming object.
  * Source: k8s.io/apiserver pkg/registry/rest (behaviour).
  */
+import { namespaceKind } from '../apis/core/types.ts';
 import type { KubeObject, ObjectMeta, OwnerReference } from '../apis/meta/object.ts';
 import { getPath, jsonEqual, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { isBuiltinGroup } from './patch/merge-schema.ts';
 import { StatusError, type StatusCause } from './status-error.ts';
 import type { Durability } from './store/store.ts';
+
+export const namespacesStore = `${namespaceKind.group}/${namespaceKind.plural}`;
 
 export const formatTime = (ms: number): string => `${new Date(ms).toISOString().slice(0, 19)}Z`;
 
@@ -27,25 +30,6 @@ export const contentFinalizers = (namespace: KubeObject): readonly unknown[] => 
   const finalizers = getPath(namespace, 'spec.finalizers');
   return Array.isArray(finalizers) ? finalizers : [];
 };
-
-/** Of an applied object, the part that this path may write. */
-export function ownPart(
-  resource: Resource,
-  object: KubeObject,
-  subresource: 'status' | undefined,
-): KubeObject {
-  if (!resource.definition.hasStatus) return object;
-  const { status, ...rest }: KubeObject & { status?: unknown } = object;
-  if (subresource === undefined) return rest;
-  const { apiVersion, kind, metadata } = object;
-  const { name, namespace } = metadata;
-  return {
-    apiVersion,
-    kind,
-    metadata: { name, ...(namespace === undefined ? {} : { namespace }) },
-    ...(status === undefined ? {} : { status }),
-  };
-}
 
 /**
  * The same owner named twice is one owner, and a mistake that the client should hear of.
@@ -89,15 +73,25 @@ const storageKeyOf = ({ group, plural }: Resource, { metadata }: KubeObject): st
     .filter((part) => part !== undefined)
     .join('/');
 
-/** @throws {StatusError} 409 for another object or another version of it, 500 for a version that is none. */
-export function assertUnchanged(resource: Resource, old: KubeObject, incoming: KubeObject): void {
-  const { name, uid, resourceVersion } = incoming.metadata;
+/**
+ * Of a whole object: its uid is the condition of the write. @throws {StatusError} 409
+ */
+export function assertSameUid(resource: Resource, old: KubeObject, incoming: KubeObject): void {
+  const { name, uid } = incoming.metadata;
   if (uid && uid !== old.metadata.uid)
     throw StatusError.conflict(
       resource,
       name,
       `StorageError: invalid object, Code: 4, Key: ${storageKeyOf(resource, old)}, ResourceVersion: 0, AdditionalErrorMsg: Precondition failed: UID in precondition: ${uid}, UID in object meta: ${old.metadata.uid ?? ''}`,
     );
+}
+
+/**
+ * @throws {StatusError} 409 for another version of the object, 422 for another uid, 500 for a version
+ *   that is none.
+ */
+export function assertUnchanged(resource: Resource, old: KubeObject, incoming: KubeObject): void {
+  const { name, uid, resourceVersion } = incoming.metadata;
   if (resourceVersion && !wholeNumber.test(resourceVersion))
     throw new StatusError({
       code: 500,
@@ -109,6 +103,8 @@ export function assertUnchanged(resource: Resource, old: KubeObject, incoming: K
     resourceVersion !== old.metadata.resourceVersion
   )
     throw StatusError.conflict(resource, name);
+  if (uid && uid !== old.metadata.uid)
+    throw StatusError.invalid(resource, name, [immutable('metadata.uid', uid)]);
 }
 
 export function keepServerFields(meta: ObjectMeta, old: ObjectMeta): void {

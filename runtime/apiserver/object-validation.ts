@@ -34,6 +34,19 @@ export function assertValid(
   assertNoFieldErrors(resource, object, resource.definition.validate?.(object, context) ?? []);
 }
 
+/** For a path that writes metadata beside a part that nobody validates. @throws {StatusError} 422 */
+export function assertValidMetadata(resource: Resource, old: KubeObject, next: KubeObject): void {
+  const before = old.metadata;
+  const { labels, annotations, finalizers, ownerReferences } = next.metadata;
+  const isSame =
+    labels === before.labels &&
+    annotations === before.annotations &&
+    finalizers === before.finalizers &&
+    ownerReferences === before.ownerReferences;
+  const causes = isSame ? [] : validateMetadata(next, resource.storeName);
+  if (causes.length > 0) throw StatusError.invalid(resource, next.metadata.name, causes);
+}
+
 /** @throws {StatusError} 400 or 422 that names every error, unless there is none. */
 export function assertNoFieldErrors(
   resource: Resource,

@@ -2,7 +2,7 @@
 import { PodRefusal } from '../apis/core/pod-refusal.ts';
 import type { Pod } from '../apis/core/types.ts';
 import type { ApiResponse } from './api-response.ts';
-import type { ObjectRef } from './object-writer.ts';
+import type { ObjectRef } from './write-context.ts';
 import { StatusError } from './status-error.ts';
 import type { Store } from './store/store.ts';
 

@@ -5,13 +5,14 @@ import {
   formatPaths,
   parseFieldsV1,
 } from '../../runtime/apiserver/apply/field-set.ts';
-import { recordUpdate } from '../../runtime/apiserver/apply/managed-fields.ts';
+import { emptySet } from '../../runtime/apiserver/apply/field-set.ts';
+import { recordUpdate } from '../../runtime/apiserver/apply/record-update.ts';
 import { applyConfiguration } from '../../runtime/apiserver/apply/server-side-apply.ts';
-import { mergeSchemaOf } from '../../runtime/apiserver/patch/merge-schema.ts';
+import { typeOfKind } from '../../runtime/apiserver/apply/type-node.ts';
 import { StatusError } from '../../runtime/apiserver/status-error.ts';
 
-const resource = { group: 'apps', plural: 'deployments' };
-const schema = mergeSchemaOf({ apiVersion: 'apps/v1', kind: 'Deployment' });
+const type = typeOfKind({ apiVersion: 'apps/v1', kind: 'Deployment' });
+const rules = { type, reset: emptySet, empty: {} };
 const now = '2026-01-01T00:00:00Z';
 
 type Deployment = KubeObject & { spec: Record<string, unknown> };
@@ -30,16 +31,22 @@ const apply = (
   force = false,
 ): Deployment =>
   applyConfiguration(live, applied, {
-    resource,
     writer: { manager, subresource: undefined, now },
     force,
-    schema,
+    rules,
   }) as Deployment;
 
 const update = (live: Deployment, manager: string, spec: Record<string, unknown>): Deployment => {
   const next = { ...live, spec };
-  const managedFields = recordUpdate(live, next, { manager, subresource: undefined, now }, schema);
-  return { ...next, metadata: { ...next.metadata, managedFields } };
+  const managedFields = recordUpdate(live, next, {
+    writer: { manager, subresource: undefined, now },
+    apiVersion: 'apps/v1',
+    rules,
+  });
+  return {
+    ...next,
+    metadata: { ...next.metadata, ...(managedFields === undefined ? {} : { managedFields }) },
+  };
 };
 
 const managers = (object: KubeObject): unknown[] =>
@@ -113,8 +120,8 @@ describe('server-side apply', () => {
 
     it('shares the field without force when the values agree', () =>
       assert.deepEqual(managers(apply(live, 'ci', deployment({ replicas: 5 }))), [
-        ['kubectl-scale', 'Update', ['.spec.replicas']],
         ['ci', 'Apply', ['.spec.replicas']],
+        ['kubectl-scale', 'Update', ['.spec.replicas']],
       ]));
   });
 
@@ -171,12 +178,11 @@ describe('server-side apply', () => {
   });
 
   it('replaces lists of custom kinds whole', () => {
-    const custom = mergeSchemaOf({ apiVersion: 'serving.knative.dev/v1', kind: 'Service' });
+    const custom = typeOfKind({ apiVersion: 'serving.knative.dev/v1', kind: 'Service' });
     const options = {
-      resource: { group: 'serving.knative.dev', plural: 'services' },
       writer: { manager: 'ci', subresource: undefined, now },
       force: false,
-      schema: custom,
+      rules: { ...rules, type: custom },
     };
     const live = applyConfiguration(
       undefined,

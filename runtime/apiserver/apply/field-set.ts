@@ -1,10 +1,10 @@
 /**
  * Sets of fields of an object, as `managedFields` records them: a trie whose path elements are
- * `f:<field>`, `k:<keys of a list item>` and `v:<item of a set>`. Pure: no function changes its
- * arguments. Source: sigs.k8s.io/structured-merge-diff fieldpath (format and set algebra).
+ * `f:<field>`, `k:<keys of a list item>` and `v:<item of a set>`. Knows nothing of schemas. Pure: no
+ * function changes its arguments.
+ * Source: sigs.k8s.io/structured-merge-diff fieldpath (format and set algebra).
  */
-import { isJsonObject, jsonEqual, setKey, type JsonObject } from '../json-value.ts';
-import { itemKeys, type ListShape, type MergeSchema } from '../patch/merge-schema.ts';
+import { isJsonObject, setKey, type JsonObject } from '../json-value.ts';
 
 export interface FieldSet {
   /** The path that ends here is a member. A list item can be one and have members below it. */
@@ -13,116 +13,24 @@ export interface FieldSet {
 }
 
 export const emptySet: FieldSet = { owned: false, children: new Map() };
-const leaf: FieldSet = { owned: true, children: new Map() };
-
-/** Every field that a value sets: its leaves, its atomic parts, and the items of its keyed lists. */
-export function fieldsOf(
-  value: unknown,
-  schema: MergeSchema,
-  path: readonly string[] = [],
-): FieldSet {
-  if (Array.isArray(value)) {
-    const items = keyedItems(value, schema.listShape(path));
-    if (!items || items.size === 0) return leaf;
-    const children = new Map<string, FieldSet>();
-    for (const [id, item] of items)
-      children.set(id, {
-        ...(isJsonObject(item) ? fieldsOf(item, schema, path) : leaf),
-        owned: true,
-      });
-    return { owned: false, children };
-  }
-  if (!isJsonObject(value) || schema.isAtomicMap(path)) return leaf;
-  const keys = Object.keys(value);
-  if (keys.length === 0) return leaf;
-  const children = new Map<string, FieldSet>();
-  for (const key of keys) children.set(`f:${key}`, fieldsOf(value[key], schema, [...path, key]));
-  return { owned: false, children };
-}
-
-/** What differs between two values: fields that the newer one sets or changes, and fields it lacks. */
-export function compareFields(
-  older: unknown,
-  newer: unknown,
-  schema: MergeSchema,
-  path: readonly string[] = [],
-): { changed: FieldSet; removed: FieldSet } {
-  if (older === newer) return { changed: emptySet, removed: emptySet };
-  if (older === undefined) return { changed: fieldsOf(newer, schema, path), removed: emptySet };
-  if (newer === undefined) return { changed: emptySet, removed: fieldsOf(older, schema, path) };
-  const olderItems = members(older, schema, path);
-  const newerItems = members(newer, schema, path);
-  if (!olderItems || !newerItems)
-    return jsonEqual(older, newer)
-      ? { changed: emptySet, removed: emptySet }
-      : { changed: fieldsOf(newer, schema, path), removed: emptySet };
-  const changed = new Map<string, FieldSet>();
-  const removed = new Map<string, FieldSet>();
-  for (const id of new Set([...olderItems.keys(), ...newerItems.keys()])) {
-    const childPath = id.startsWith('f:') ? [...path, id.slice(2)] : path;
-    const child = compareMember(olderItems.get(id), newerItems.get(id), {
-      id,
-      schema,
-      path: childPath,
-    });
-    if (!isEmptySet(child.changed)) changed.set(id, child.changed);
-    if (!isEmptySet(child.removed)) removed.set(id, child.removed);
-  }
-  return {
-    changed: { owned: false, children: changed },
-    removed: { owned: false, children: removed },
-  };
-}
-
-function compareMember(
-  older: unknown,
-  newer: unknown,
-  where: { id: string; schema: MergeSchema; path: readonly string[] },
-): { changed: FieldSet; removed: FieldSet } {
-  const { changed, removed } = compareFields(older, newer, where.schema, where.path);
-  if (where.id.startsWith('f:')) return { changed, removed };
-  // An item that comes or goes is a member itself, beside its fields.
-  return {
-    changed: older === undefined ? { ...changed, owned: true } : changed,
-    removed: newer === undefined ? { ...removed, owned: true } : removed,
-  };
-}
-
-/** Path elements and values below a map or a keyed list; undefined for what is compared whole. */
-export function members(
-  value: unknown,
-  schema: MergeSchema,
-  path: readonly string[],
-): Map<string, unknown> | undefined {
-  if (Array.isArray(value)) return keyedItems(value, schema.listShape(path));
-  if (!isJsonObject(value) || schema.isAtomicMap(path)) return undefined;
-  return new Map(Object.entries(value).map(([key, item]) => [`f:${key}`, item]));
-}
-
-/** The path element of a list item; undefined in an atomic list or for an item without its keys. */
-export function itemId(item: unknown, shape: ListShape): string | undefined {
-  if (shape.type === 'atomic') return undefined;
-  if (shape.type === 'set') return `v:${JSON.stringify(item)}`;
-  if (!isJsonObject(item)) return undefined;
-  const pairs = itemKeys(item, shape.keys);
-  if (!pairs) return undefined;
-  return `k:${JSON.stringify(Object.fromEntries(pairs.sort(([a], [b]) => (a < b ? -1 : 1))))}`;
-}
-
-function keyedItems(list: readonly unknown[], shape: ListShape): Map<string, unknown> | undefined {
-  if (shape.type === 'atomic') return undefined;
-  const items = new Map<string, unknown>();
-  for (const item of list) {
-    const id = itemId(item, shape);
-    if (id === undefined || items.has(id)) return undefined;
-    items.set(id, item);
-  }
-  return items;
-}
+export const ownedLeaf: FieldSet = { owned: true, children: new Map() };
 
 export const isEmptySet = (set: FieldSet): boolean => !set.owned && set.children.size === 0;
 
+/** The set of these paths, whose keys are names of fields. */
+export const setOfFields = (...paths: readonly (readonly string[])[]): FieldSet =>
+  paths
+    .map((path) =>
+      path.reduceRight<FieldSet>(
+        (below, key) => ({ owned: false, children: new Map([[`f:${key}`, below]]) }),
+        ownedLeaf,
+      ),
+    )
+    .reduce(unionOf, emptySet);
+
 export function unionOf(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmptySet(a)) return b;
+  if (isEmptySet(b)) return a;
   const children = new Map(a.children);
   for (const [id, child] of b.children) {
     const other = children.get(id);
@@ -133,6 +41,7 @@ export function unionOf(a: FieldSet, b: FieldSet): FieldSet {
 
 /** Members of `a` that `b` lacks. */
 export function differenceOf(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmptySet(b)) return a;
   const children = new Map<string, FieldSet>();
   for (const [id, child] of a.children) {
     const other = b.children.get(id);
@@ -140,6 +49,19 @@ export function differenceOf(a: FieldSet, b: FieldSet): FieldSet {
     if (!isEmptySet(rest)) children.set(id, rest);
   }
   return { owned: a.owned && !b.owned, children };
+}
+
+/** Members of `a` that are no members of `b` and lie below none. */
+export function withoutSubtrees(a: FieldSet, b: FieldSet): FieldSet {
+  if (isEmptySet(b)) return a;
+  if (b.owned) return emptySet;
+  const children = new Map<string, FieldSet>();
+  for (const [id, child] of a.children) {
+    const other = b.children.get(id);
+    const rest = other ? withoutSubtrees(child, other) : child;
+    if (!isEmptySet(rest)) children.set(id, rest);
+  }
+  return { owned: a.owned, children };
 }
 
 export function intersectionOf(a: FieldSet, b: FieldSet): FieldSet {
@@ -152,15 +74,33 @@ export function intersectionOf(a: FieldSet, b: FieldSet): FieldSet {
   return { owned: a.owned && b.owned, children };
 }
 
-/** Members as people write them: `.spec.containers[name="web"].image`. */
-export function formatPaths(set: FieldSet, prefix = ''): string[] {
-  const paths = set.owned && prefix !== '' ? [prefix] : [];
-  for (const [id, child] of set.children)
-    paths.push(...formatPaths(child, prefix + formatElement(id)));
-  return paths;
+export function isSameSet(a: FieldSet, b: FieldSet): boolean {
+  if (a === b) return true;
+  if (a.owned !== b.owned || a.children.size !== b.children.size) return false;
+  return [...a.children].every(([id, child]) => {
+    const other = b.children.get(id);
+    return other !== undefined && isSameSet(child, other);
+  });
 }
 
-function formatElement(id: string): string {
+/** Members as people write them: `.spec.containers[name="web"].image`; sorted as upstream does. */
+export function formatPaths(set: FieldSet, prefix = ''): string[] {
+  const ids = [...set.children.keys()].sort();
+  const here = ids.filter((id) => set.children.get(id)?.owned);
+  return [
+    ...(prefix === '' && set.owned ? [''] : []),
+    ...here.map((id) => prefix + formatElement(id)),
+    ...ids.flatMap((id) => {
+      const child = set.children.get(id) ?? emptySet;
+      return child.children.size === 0
+        ? []
+        : formatPaths({ ...child, owned: false }, prefix + formatElement(id));
+    }),
+  ];
+}
+
+/** One path element as people write it: `.image`, `[name="web"]`, `[="finalizer"]`. */
+export function formatElement(id: string): string {
   if (id.startsWith('f:')) return `.${id.slice(2)}`;
   if (id.startsWith('v:')) return `[=${id.slice(2)}]`;
   const keys = JSON.parse(id.slice(2)) as JsonObject;
@@ -173,7 +113,8 @@ function formatElement(id: string): string {
 export function formatFieldsV1(set: FieldSet): JsonObject {
   const result: JsonObject = {};
   if (set.owned && set.children.size > 0) result['.'] = {};
-  for (const [id, child] of set.children) setKey(result, id, formatFieldsV1(child));
+  for (const id of [...set.children.keys()].sort())
+    setKey(result, id, formatFieldsV1(set.children.get(id) ?? emptySet));
   return result;
 }
 
@@ -182,6 +123,18 @@ export function parseFieldsV1(value: unknown, isRoot = true): FieldSet {
   if (!isJsonObject(value)) return emptySet;
   const children = new Map<string, FieldSet>();
   for (const [id, child] of Object.entries(value))
-    if (/^[fkv]:/.test(id)) children.set(id, parseFieldsV1(child, false));
+    if (isElement(id)) children.set(id, parseFieldsV1(child, false));
   return { owned: !isRoot && (children.size === 0 || Object.hasOwn(value, '.')), children };
+}
+
+/** Keys and values are JSON, which later formatting relies on. */
+function isElement(id: string): boolean {
+  if (id.startsWith('f:')) return true;
+  if (!id.startsWith('k:') && !id.startsWith('v:')) return false;
+  try {
+    const value: unknown = JSON.parse(id.slice(2));
+    return id.startsWith('v:') || isJsonObject(value);
+  } catch {
+    return false;
+  }
 }

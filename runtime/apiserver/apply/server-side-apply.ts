@@ -1,209 +1,208 @@
 /**
- * Server-side apply: merges what a manager applies into the live object, removes what the same
- * manager applied before and no longer does, and refuses to change what others own unless forced.
- * Pure. What is a list of keyed items is the schema's business.
+ * Server-side apply: lays what a manager applies over the live object, takes out what the same manager
+ * applied before and no longer does, and refuses to change what others own unless forced. Pure.
  * Source: sigs.k8s.io/structured-merge-diff merge/update.go (behaviour).
  */
 import type { KubeObject } from '../../apis/meta/object.ts';
-import { getKey, isJsonObject, jsonEqual, setKey, type JsonObject } from '../json-value.ts';
-import type { MergeSchema } from '../patch/merge-schema.ts';
-import { StatusError, type GroupResource, type StatusCause } from '../status-error.ts';
+import { isJsonObject, jsonEqual, type JsonObject } from '../json-value.ts';
+import { StatusError, type StatusCause } from '../status-error.ts';
+import type { FieldRules } from './field-rules.ts';
 import {
-  compareFields,
   differenceOf,
-  fieldsOf,
-  formatFieldsV1,
+  emptySet,
   formatPaths,
   intersectionOf,
   isEmptySet,
-  itemId,
-  members,
   unionOf,
+  withoutSubtrees,
   type FieldSet,
 } from './field-set.ts';
+import { lastAppliedFields, withLastApplied } from './last-applied.ts';
 import {
   formatManagedFields,
+  isSameManager,
   parseManagedFields,
   trackedPart,
+  withoutMetadataItself,
   type FieldWriter,
   type ManagerEntry,
 } from './managed-fields.ts';
+import {
+  mergeValues,
+  removeFields,
+  typeProblems,
+  withNamedFields,
+  withoutEmptied,
+} from './merge-values.ts';
+import type { MapNode } from './type-node.ts';
+import { compareFields, fieldsOf, type Comparison } from './typed-fields.ts';
 
 const BEFORE_FIRST_APPLY = 'before-first-apply';
 
 export interface ApplyOptions {
-  readonly resource: GroupResource;
   readonly writer: FieldWriter;
   readonly force: boolean;
-  readonly schema: MergeSchema;
+  readonly rules: FieldRules;
 }
 
 /**
  * @returns the object to store, managedFields included.
- * @throws {StatusError} 409 with one cause per field when another manager owns a changed field.
+ * @throws {StatusError} 409 with one cause per field when another manager owns a changed field; 500
+ *   when the configuration is not of the kind's type.
  */
 export function applyConfiguration(
   live: KubeObject | undefined,
   applied: KubeObject,
   options: ApplyOptions,
 ): KubeObject {
-  const { writer, schema } = options;
+  const { writer } = options;
+  const { type, reset } = options.rules;
+  assertTyped(applied, type);
   const config = trackedPart(applied);
   const current = live ? trackedPart(live) : {};
-  const appliedFields = fieldsOf(config, schema);
+  const appliedFields = withoutSubtrees(fieldsOf(config, type), reset);
   const { own, others } = splitEntries(live, applied, options);
+  const merged = mergeValues(current, config, type) as JsonObject;
+  const owned = others.map(({ fields }) => fields).reduce(unionOf, appliedFields);
+  const pruned = own ? prune(merged, own.fields, owned, type) : merged;
+  const settled = settleConflicts(live, applied, { pruned, others }, options);
 
-  const merged = mergeApplied(current, config, schema, []) as JsonObject;
-  const { changed } = compareFields(current, merged, schema);
-  const settled = settleConflicts(others, changed, options);
-  const kept = settled.map(({ fields }) => fields).reduce(unionOf, appliedFields);
-  const gone = own ? differenceOf(own.fields, kept) : undefined;
-  const pruned = gone ? (prune(merged, gone, kept, { schema, path: [] }) as JsonObject) : merged;
+  const entry: ManagerEntry = {
+    manager: writer.manager,
+    operation: 'Apply',
+    apiVersion: applied.apiVersion,
+    // Who changes nothing is given no time.
+    time: jsonEqual(current, pruned) ? own?.time : writer.now,
+    subresource: writer.subresource,
+    fields: withoutMetadataItself(appliedFields),
+  };
+  const managedFields = formatManagedFields([...settled, entry]);
+  const left = withoutEmptied(merged, pruned) as JsonObject;
+  return withLastApplied(assemble(live ?? applied, left, managedFields), applied, writer.manager);
+}
 
-  const isSame = own && jsonEqual(formatFieldsV1(own.fields), formatFieldsV1(appliedFields));
-  const managedFields = formatManagedFields([
-    ...settled,
-    {
-      manager: writer.manager,
-      operation: 'Apply',
-      apiVersion: applied.apiVersion,
-      time: isSame ? own.time : writer.now,
-      subresource: writer.subresource,
-      fields: appliedFields,
-    },
-  ]);
-  return assemble(live ?? applied, pruned, managedFields);
+/** Upstream's error of its typed merge has no reason, and so becomes a 500. */
+function assertTyped(applied: KubeObject, type: MapNode): void {
+  const problems = typeProblems(applied, type);
+  if (problems.length === 0) return;
+  const { apiVersion, kind, metadata } = applied;
+  const { namespace = '', name } = metadata;
+  const qualified = apiVersion.includes('/') ? apiVersion : `/${apiVersion}`;
+  const text = problems.length === 1 ? problems[0] : `errors:\n  ${problems.join('\n  ')}`;
+  throw new StatusError({
+    code: 500,
+    message: `failed to create typed patch object (${namespace}/${name}; ${qualified}, Kind=${kind}): ${text}`,
+  });
 }
 
 function splitEntries(
   live: KubeObject | undefined,
   applied: KubeObject,
-  { writer, schema }: ApplyOptions,
+  { writer, rules: { type, reset, empty } }: ApplyOptions,
 ): { own: ManagerEntry | undefined; others: ManagerEntry[] } {
-  const entries = parseManagedFields(live?.metadata.managedFields);
+  const entries = parseManagedFields(live?.metadata.managedFields) ?? [];
   if (live && entries.length === 0)
     entries.push({
       manager: BEFORE_FIRST_APPLY,
       operation: 'Update',
       apiVersion: applied.apiVersion,
       time: writer.now,
-      subresource: undefined,
-      fields: fieldsOf(trackedPart(live), schema),
+      subresource: writer.subresource,
+      fields: withoutMetadataItself(
+        withoutSubtrees(setBy(compareFields(empty, trackedPart(live), type)), reset),
+      ),
     });
-  const isOwn = (entry: ManagerEntry): boolean =>
-    entry.operation === 'Apply' &&
-    entry.manager === writer.manager &&
-    entry.subresource === writer.subresource;
+  const { manager, subresource } = writer;
+  const identity = { manager, subresource, operation: 'Apply', apiVersion: '', time: '' } as const;
+  const isOwn = (entry: ManagerEntry): boolean => isSameManager(entry, identity);
   return { own: entries.find(isOwn), others: entries.filter((entry) => !isOwn(entry)) };
+}
+
+const setBy = ({ added, modified }: Comparison): FieldSet => unionOf(modified, added);
+
+/** Takes out what the manager applied last time, unless somebody owns it or it never was only its own. */
+function prune(merged: JsonObject, last: FieldSet, owned: FieldSet, type: MapNode): JsonObject {
+  if (isEmptySet(last)) return merged;
+  const named = (set: FieldSet): FieldSet => withNamedFields(set, type);
+  const without = (gone: FieldSet): JsonObject =>
+    (removeFields(merged, gone, type) as JsonObject | undefined) ?? {};
+  const all = named(fieldsOf(merged, type));
+  const lastNamed = named(last);
+  const stripped = named(fieldsOf(without(lastNamed), type));
+  const kept = without(differenceOf(all, unionOf(stripped, named(owned))));
+  const gone = differenceOf(all, named(fieldsOf(kept, type)));
+  return without(intersectionOf(gone, lastNamed));
 }
 
 /** Throws, or with `force` takes the changed fields away from their owners. */
 function settleConflicts(
-  others: readonly ManagerEntry[],
-  changed: FieldSet,
-  options: ApplyOptions,
+  live: KubeObject | undefined,
+  applied: KubeObject,
+  { pruned, others }: { pruned: JsonObject; others: readonly ManagerEntry[] },
+  { writer, force, rules: { type, reset } }: ApplyOptions,
 ): readonly ManagerEntry[] {
-  if (options.force)
-    return others.map((entry) => ({ ...entry, fields: differenceOf(entry.fields, changed) }));
-  const causes: StatusCause[] = others.flatMap((entry) => {
-    const contested = intersectionOf(entry.fields, changed);
-    if (isEmptySet(contested)) return [];
-    const subresource = entry.subresource ? ` with subresource "${entry.subresource}"` : '';
-    return formatPaths(contested).map((field) => ({
-      reason: 'FieldManagerConflict',
-      message: `conflict with "${entry.manager}"${subresource} using ${entry.apiVersion}`,
-      field,
-    }));
-  });
-  if (causes.length === 0) return others;
-  const list = causes.map(({ message, field }) => `${message}: ${field}`).join('\n- ');
-  const noun = causes.length === 1 ? 'conflict' : 'conflicts';
-  throw new StatusError({
+  const comparison = compareFields(live ? trackedPart(live) : {}, pruned, type);
+  const changed = withoutSubtrees(setBy(comparison), reset);
+  const allowed =
+    !live || force ? emptySet : lastAppliedFields(live, applied, { manager: writer.manager, type });
+  if (!force) {
+    const conflicts = others.flatMap((entry): Conflict[] => {
+      const contested = differenceOf(intersectionOf(entry.fields, changed), allowed);
+      return formatPaths(contested).map((field) => ({ entry, field }));
+    });
+    if (conflicts.length > 0) throw refusal(conflicts);
+  }
+  const lost = unionOf(changed, withoutSubtrees(comparison.removed, reset));
+  return others.map((entry) => ({ ...entry, fields: differenceOf(entry.fields, lost) }));
+}
+
+interface Conflict {
+  readonly entry: ManagerEntry;
+  readonly field: string;
+}
+
+function refusal(conflicts: readonly Conflict[]): StatusError {
+  const causes = conflicts.map(({ entry, field }): StatusCause => ({
+    reason: 'FieldManagerConflict',
+    message: `conflict with ${describe(entry)}`,
+    field,
+  }));
+  return new StatusError({
     code: 409,
     reason: 'Conflict',
-    message: `Apply failed with ${causes.length} ${noun}: ${causes.length === 1 ? '' : '\n- '}${list}`,
+    message: `Apply failed with ${conflictText(conflicts)}`,
     details: { causes },
   });
 }
 
-function mergeApplied(
-  live: unknown,
-  applied: unknown,
-  schema: MergeSchema,
-  path: readonly string[],
-): unknown {
-  if (Array.isArray(applied) && Array.isArray(live)) return mergeList(live, applied, schema, path);
-  if (!isJsonObject(applied) || !isJsonObject(live) || schema.isAtomicMap(path)) return applied;
-  const result: JsonObject = { ...live };
-  for (const [key, value] of Object.entries(applied))
-    setKey(result, key, mergeApplied(getKey(live, key), value, schema, [...path, key]));
-  return result;
+function conflictText(conflicts: readonly Conflict[]): string {
+  const [first] = conflicts;
+  if (first && conflicts.length === 1)
+    return `1 conflict: conflict with ${describe(first.entry)}: ${first.field}`;
+  const fields = new Map<string, string[]>();
+  for (const { entry, field } of conflicts) {
+    const manager = describe(entry);
+    fields.set(manager, [...(fields.get(manager) ?? []), `- ${field}`]);
+  }
+  const lines = [...fields]
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .flatMap(([manager, list]) => [`conflicts with ${manager}:`, ...list]);
+  return `${conflicts.length} conflicts: ${lines.join('\n')}`;
 }
 
-/** Items keep the live order; new ones follow in the applied order. */
-function mergeList(
-  live: readonly unknown[],
-  applied: readonly unknown[],
-  schema: MergeSchema,
-  path: readonly string[],
-): unknown {
-  const liveItems = members(live, schema, path);
-  const appliedItems = members(applied, schema, path);
-  if (!liveItems || !appliedItems) return applied;
-  const result = new Map(liveItems);
-  for (const [id, item] of appliedItems) {
-    const old = liveItems.get(id);
-    result.set(id, old === undefined ? item : mergeApplied(old, item, schema, path));
-  }
-  return [...result.values()];
+/** An update says of which version; times are no part of a manager's identity. */
+function describe({ manager, subresource, operation, apiVersion }: ManagerEntry): string {
+  const path = subresource === undefined ? '' : ` with subresource ${JSON.stringify(subresource)}`;
+  const version = operation === 'Update' ? ` using ${apiVersion}` : '';
+  return `${JSON.stringify(manager)}${path}${version}`;
 }
-
-/**
- * Removes what `gone` names. A container that becomes empty by it goes too, unless somebody holds
- * it; a list item goes with everything in it once nobody holds any of it.
- */
-function prune(
-  value: unknown,
-  gone: FieldSet,
-  kept: FieldSet | undefined,
-  where: { schema: MergeSchema; path: readonly string[] },
-): unknown {
-  const { schema, path } = where;
-  if (Array.isArray(value)) {
-    const shape = schema.listShape(path);
-    return value.flatMap((item) => {
-      const id = itemId(item, shape) ?? '';
-      const goneItem = gone.children.get(id);
-      if (!goneItem) return [item];
-      const keptItem = kept?.children.get(id);
-      if (!keptItem && goneItem.owned) return [];
-      return [prune(item, goneItem, keptItem, where)];
-    });
-  }
-  if (!isJsonObject(value)) return value;
-  const result: JsonObject = { ...value };
-  for (const [id, goneChild] of gone.children) {
-    const key = id.slice(2);
-    const keptChild = kept?.children.get(id);
-    const child = getKey(result, key);
-    if (child === undefined || (goneChild.children.size === 0 && keptChild)) continue;
-    if (goneChild.children.size === 0) delete result[key];
-    else {
-      const rest = prune(child, goneChild, keptChild, { schema, path: [...path, key] });
-      if (!keptChild && isEmptyContainer(rest)) delete result[key];
-      else setKey(result, key, rest);
-    }
-  }
-  return result;
-}
-
-const isEmptyContainer = (value: unknown): boolean =>
-  Array.isArray(value)
-    ? value.length === 0
-    : isJsonObject(value) && Object.keys(value).length === 0;
 
 /** Puts the tracked part back under the object's address and the metadata that only the server sets. */
-function assemble(base: KubeObject, tracked: JsonObject, managedFields: unknown[]): KubeObject {
+function assemble(
+  base: KubeObject,
+  tracked: JsonObject,
+  managedFields: unknown[] | undefined,
+): KubeObject {
   const { metadata: trackedMetadata, ...rest } = tracked;
   const {
     labels: _labels,
@@ -211,12 +210,17 @@ function assemble(base: KubeObject, tracked: JsonObject, managedFields: unknown[
     finalizers: _finalizers,
     ownerReferences: _ownerReferences,
     generateName: _generateName,
+    managedFields: _managedFields,
     ...address
   } = base.metadata;
   return {
     apiVersion: base.apiVersion,
     kind: base.kind,
-    metadata: { ...address, ...(trackedMetadata as object | undefined), managedFields },
+    metadata: {
+      ...address,
+      ...(isJsonObject(trackedMetadata) ? trackedMetadata : {}),
+      ...(managedFields === undefined ? {} : { managedFields }),
+    },
     ...rest,
   };
 }

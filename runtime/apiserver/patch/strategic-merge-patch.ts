@@ -6,7 +6,7 @@
  */
 import { getKey, isJsonObject, jsonEqual, setKey, type JsonObject } from '../json-value.ts';
 import { StatusError } from '../status-error.ts';
-import { itemKeys, type ListShape, type MergeSchema } from './merge-schema.ts';
+import { itemKeys, type ListShape, type PatchSchema } from './merge-schema.ts';
 
 const DELETE_FROM = '$deleteFromPrimitiveList/';
 const ELEMENT_ORDER = '$setElementOrder/';
@@ -15,7 +15,7 @@ const ELEMENT_ORDER = '$setElementOrder/';
 export function applyStrategicMergePatch(
   target: unknown,
   patch: unknown,
-  schema: MergeSchema,
+  schema: PatchSchema,
 ): unknown {
   if (!isJsonObject(patch))
     throw StatusError.badRequest('a strategic merge patch must be an object');
@@ -26,7 +26,7 @@ function mergeMap(
   target: JsonObject,
   patch: JsonObject,
   path: readonly string[],
-  schema: MergeSchema,
+  schema: PatchSchema,
 ): JsonObject {
   const directive = patch['$patch'];
   if (directive === 'replace') return withoutDirectives(patch) as JsonObject;
@@ -57,7 +57,7 @@ function mergeValue(
   target: unknown,
   patch: unknown,
   path: readonly string[],
-  schema: MergeSchema,
+  schema: PatchSchema,
 ): unknown {
   if (isJsonObject(patch)) return mergeMap(isJsonObject(target) ? target : {}, patch, path, schema);
   if (!Array.isArray(patch)) return patch;
@@ -73,7 +73,7 @@ function mergeValue(
 function mergeKeyedList(
   current: readonly unknown[],
   patch: readonly unknown[],
-  options: { keys: readonly string[]; path: readonly string[]; schema: MergeSchema },
+  options: { keys: readonly string[]; path: readonly string[]; schema: PatchSchema },
 ): unknown[] {
   // The patch form names items by the first key alone: a Service's port by `port`.
   const keys = options.keys.slice(0, 1);

@@ -42,13 +42,6 @@ function decodeBuiltin(resource: Resource, object: KubeObject, options: DecodeOp
     if (error instanceof DecodeError) throw refusal(resource, object, error.message, options);
     throw error;
   }
-  if (options.source === 'apply') {
-    const [first] = unknown;
-    if (first !== undefined) throw undeclared(resource, object, first);
-    reportProblems(resource, object, options.parseProblems, options);
-    // Who applies owns what is written there, and not what a decoder would add.
-    return object;
-  }
   const problems = [
     ...options.parseProblems,
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
@@ -88,14 +81,3 @@ function refusal(
     },
   ]);
 }
-
-/** Upstream's error of its typed merge has no reason, and so becomes a 500. */
-const undeclared = (resource: Resource, object: KubeObject, path: string): StatusError => {
-  const { namespace, name } = object.metadata;
-  const field = path.replaceAll(/\[\d+\]/g, '');
-  return new StatusError({
-    code: 500,
-    reason: '',
-    message: `failed to create typed patch object (${namespace === undefined ? '' : namespace}/${name}; ${resource.apiVersion}, Kind=${resource.kind}): .${field}: field not declared in schema`,
-  });
-};
