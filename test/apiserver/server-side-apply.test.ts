@@ -1,11 +1,11 @@
 import assert from 'node:assert/strict';
 import type { KubeObject } from '../../runtime/apis/meta/object.ts';
 import {
+  emptySet,
   formatFieldsV1,
   formatPaths,
   parseFieldsV1,
 } from '../../runtime/apiserver/apply/field-set.ts';
-import { emptySet } from '../../runtime/apiserver/apply/field-set.ts';
 import { recordUpdate } from '../../runtime/apiserver/apply/record-update.ts';
 import { applyConfiguration } from '../../runtime/apiserver/apply/server-side-apply.ts';
 import { typeOfKind } from '../../runtime/apiserver/apply/type-node.ts';

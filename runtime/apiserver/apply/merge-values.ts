@@ -213,7 +213,7 @@ export function goValue(value: unknown): string {
       .map((key) => `${key}:${goValue(value[key])}`)
       .join(' ')}]`;
   // Everything else is a scalar of JSON.
-  return String(value as string | number | boolean);
+  return String(value);
 }
 
 function goSyntax(value: unknown): string {
