@@ -40,9 +40,17 @@ export const emptyPlan: Plan = { actions: [], events: [] };
 /** Carries a plan out. @throws the first API error, or `plan.error`. */
 export async function applyPlan(
   plan: Plan,
-  options: { readonly client: KubeClient; readonly recorder: EventRecorder },
+  options: {
+    readonly client: KubeClient;
+    readonly recorder: EventRecorder;
+    /** Hears of each action when it is done; what comes after the last is what failed. */
+    readonly onDone?: (action: Action) => void;
+  },
 ): Promise<{ requeueAfterMs?: number | undefined }> {
-  for (const action of plan.actions) await applyAction(action, options.client);
+  for (const action of plan.actions) {
+    await applyAction(action, options.client);
+    options.onDone?.(action);
+  }
   for (const event of plan.events) options.recorder.record(event);
   if (plan.error) throw plan.error;
   return { requeueAfterMs: plan.requeueAfterMs };

@@ -9,8 +9,9 @@ import type { KubeObject, ResourceKind } from '../apis/meta/object.ts';
 import { keyOf, splitKey } from '../apis/meta/object.ts';
 import type { ControllerContext } from '../kube/context.ts';
 import { Controller } from '../kube/controller.ts';
-import { EventRecorder } from '../kube/event-recorder.ts';
-import { applyPlan, type Plan } from '../kube/plan.ts';
+import { EventRecorder, type PlannedEvent } from '../kube/event-recorder.ts';
+import { applyPlan, type Action, type Plan } from '../kube/plan.ts';
+import { eventOf, failureOf } from './pod-events.ts';
 import { PodExpectations } from './pod-expectations.ts';
 
 export interface PodOwnerOptions<T extends KubeObject> {
@@ -19,6 +20,8 @@ export interface PodOwnerOptions<T extends KubeObject> {
   readonly inheritsFrom?: string;
   /** @param pods all Pods of the namespace, as they will be */
   readonly plan: (object: T, pods: readonly Pod[]) => Plan;
+  /** What the object says of a Pod that could not be made or deleted. */
+  readonly fail?: (object: T, failure: PlannedEvent) => readonly Action[];
 }
 
 export function makePodOwnerController<
@@ -40,9 +43,32 @@ export function makePodOwnerController<
       const object = objects.get(namespace, objectName);
       if (!object) return {};
       const plan = options.plan(object, expectations.list(namespace));
-      return expectations.during(plan, () => applyPlan(plan, { client, recorder }));
+      const done: Action[] = [];
+      try {
+        return await expectations.during(plan, () =>
+          applyPlan(plan, { client, recorder, onDone: (action) => done.push(action) }),
+        );
+      } catch (error) {
+        const failure = failureOf(object, plan.actions[done.length], error);
+        if (failure) await report(object, failure);
+        throw error;
+      } finally {
+        // After the Pods: nothing on the way of a scale-up waits for news of it.
+        for (const action of done) {
+          const event = eventOf(object, action);
+          if (event) recorder.record(event);
+        }
+      }
     },
   });
+
+  async function report(object: T, failure: PlannedEvent): Promise<void> {
+    recorder.record(failure);
+    const actions = options.fail?.(object, failure) ?? [];
+    // The failure itself is what the reconcile ends with.
+    await applyPlan({ actions, events: [] }, { client, recorder }).catch(() => undefined);
+  }
+
   controller.watch(objects);
   controller.watch(pods, ({ metadata }) => {
     const { namespace = '', ownerReferences, labels } = metadata;

@@ -12,6 +12,7 @@ import {
 } from '../../apis/apps/types.ts';
 import type { Pod } from '../../apis/core/types.ts';
 import { matchesSelector } from '../../apis/meta/label-selector.ts';
+import type { PlannedEvent } from '../../kube/event-recorder.ts';
 import type { Action, Plan } from '../../kube/plan.ts';
 import { emptyPlan } from '../../kube/plan.ts';
 import { deletePod, ownerRefOf } from '../make-pod.ts';
@@ -90,7 +91,29 @@ export function planDeployment(observed: ObservedDeployment, options: { nowMs: n
     nowMs: options.nowMs,
   });
   actions.push(...patchStatus(deploymentKind, deployment, status));
-  return { actions, events: [], requeueAfterMs };
+  return { actions, events: scalings(observed, actions), requeueAfterMs };
+}
+
+/** A set that changes its number is news of the Deployment. */
+function scalings(
+  { deployment, replicaSets }: ObservedDeployment,
+  actions: readonly Action[],
+): readonly PlannedEvent[] {
+  return actions.flatMap((action): PlannedEvent[] => {
+    const [name, to] =
+      action.type === 'create' && action.kind === replicaSetKind
+        ? [action.object.metadata.name, (action.object as ReplicaSet).spec.replicas]
+        : action.type === 'patch' && action.kind === replicaSetKind
+          ? [action.name, (action.body as Partial<ReplicaSet>).spec?.replicas]
+          : [];
+    if (name === undefined || to === undefined) return [];
+    const before = replicaSets.find(({ metadata }) => metadata.name === name);
+    const from = before ? sizeOf(before) : 0;
+    if (from === to) return [];
+    const direction = from < to ? 'up' : 'down';
+    const message = `Scaled ${direction} replica set ${name} from ${from} to ${to}`;
+    return [{ object: deployment, type: 'Normal', reason: 'ScalingReplicaSet', message }];
+  });
 }
 
 /** Sets that are ours, oldest first, and those without an owner that match. */

@@ -4,6 +4,7 @@
  */
 import type { Deployment, ReplicaSet, WorkloadCondition } from '../../apis/apps/types.ts';
 import { isoSeconds } from '../pod-facts.ts';
+import { REPLICA_FAILURE } from '../replica-set/replica-set-plan.ts';
 import { maxUnavailableOf, sizeOf, wantedOf } from './rollout.ts';
 
 type Status = NonNullable<Deployment['status']>;
@@ -59,10 +60,25 @@ export function makeDeploymentStatus(input: StatusInput): StatusResult {
   return {
     status: {
       ...counts,
-      conditions: progress.condition ? [available, progress.condition] : [available],
+      conditions: [
+        available,
+        ...(progress.condition ? [progress.condition] : []),
+        ...replicaFailures(input),
+      ],
     },
     requeueAfterMs: progress.requeueAfterMs,
   };
+}
+
+/** What keeps a set from making its Pods: the newest set's word counts before the others'. */
+function replicaFailures({ current, sets }: StatusInput): readonly WorkloadCondition[] {
+  const of = (set: ReplicaSet | undefined): WorkloadCondition | undefined =>
+    set?.status?.conditions?.find(({ type }) => type === REPLICA_FAILURE);
+  const found = of(current) ?? sets.map(of).find((condition) => condition !== undefined);
+  if (!found) return [];
+  return [
+    { ...found, ...(found.lastTransitionTime ? { lastUpdateTime: found.lastTransitionTime } : {}) },
+  ];
 }
 
 function makeProgress(

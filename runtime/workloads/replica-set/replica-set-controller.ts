@@ -3,7 +3,7 @@ import { replicaSetKind } from '../../apis/apps/types.ts';
 import type { ControllerContext } from '../../kube/context.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { makePodOwnerController } from '../pod-owner-controller.ts';
-import { planReplicaSet } from './replica-set-plan.ts';
+import { planReplicaFailure, planReplicaSet } from './replica-set-plan.ts';
 
 export function makeReplicaSetController(
   context: ControllerContext,
@@ -15,5 +15,7 @@ export function makeReplicaSetController(
     inheritsFrom: 'Deployment',
     plan: (replicaSet, pods) =>
       planReplicaSet(replicaSet, pods, { nodeName, nowMs: clock.now(), random }),
+    fail: (replicaSet, { reason, message }) =>
+      planReplicaFailure(replicaSet, { reason, message, nowMs: clock.now() }),
   });
 }

@@ -5,14 +5,23 @@
  */
 import { type ReplicaSet, replicaSetKind } from '../../apis/apps/types.ts';
 import type { Pod } from '../../apis/core/types.ts';
-import type { Plan } from '../../kube/plan.ts';
+import type { Action, Plan } from '../../kube/plan.ts';
 import { emptyPlan } from '../../kube/plan.ts';
 import type { Random } from '../../std/random.ts';
 import { claimPods } from '../claim-pods.ts';
 import { createPod, deletePod, makePod, randomName } from '../make-pod.ts';
-import { availableInMs, byWorth, isPodActive, isPodFinished, isPodLeaving } from '../pod-facts.ts';
+import {
+  availableInMs,
+  byWorth,
+  isoSeconds,
+  isPodActive,
+  isPodFinished,
+  isPodLeaving,
+} from '../pod-facts.ts';
 import { patchStatus } from '../status-patch.ts';
 
+/** The condition of a ReplicaSet whose Pods cannot be made or deleted; its Deployment repeats it. */
+export const REPLICA_FAILURE = 'ReplicaFailure';
 /** Pods per turn, as upstream's burst: the rest follows when these are visible. */
 const BURST_MAX = 500;
 
@@ -61,6 +70,32 @@ export function planReplicaSet(
   };
 }
 
+/** The first failure stays until there is none: each attempt has another name and another text. */
+export function planReplicaFailure(
+  replicaSet: ReplicaSet,
+  failure: { readonly reason: string; readonly message: string; readonly nowMs: number },
+): readonly Action[] {
+  const { status, metadata } = replicaSet;
+  const conditions = status?.conditions ?? [];
+  if (conditions.some(({ type }) => type === REPLICA_FAILURE)) return [];
+  // Without the name of the event: a condition says only what went wrong.
+  const message = failure.message.replace(/^Error (creating|deleting): /, '');
+  const condition = {
+    type: REPLICA_FAILURE,
+    status: 'True',
+    lastTransitionTime: isoSeconds(failure.nowMs),
+    reason: failure.reason,
+    message,
+  };
+  const next = {
+    replicas: 0,
+    ...status,
+    observedGeneration: metadata.generation ?? 0,
+    conditions: [...conditions, condition],
+  };
+  return patchStatus(replicaSetKind, replicaSet, next, ['replicas']);
+}
+
 function makeStatus(
   { metadata, spec, status: before }: ReplicaSet,
   active: readonly Pod[],
@@ -69,6 +104,7 @@ function makeStatus(
   const waits = active.flatMap((pod) => availableInMs(pod, spec.minReadySeconds ?? 0, nowMs) ?? []);
   const labels = Object.entries(spec.template.metadata?.labels ?? {});
   const later = waits.filter((waitMs) => waitMs > 0);
+  const conditions = before?.conditions?.filter(({ type }) => type !== REPLICA_FAILURE);
   return {
     status: {
       replicas: active.length,
@@ -78,7 +114,8 @@ function makeStatus(
       readyReplicas: waits.length,
       availableReplicas: waits.length - later.length,
       observedGeneration: metadata.generation ?? 0,
-      ...(before?.conditions ? { conditions: before.conditions } : {}),
+      // Whoever gets so far as to write this has made all Pods that were missing.
+      ...(conditions && conditions.length > 0 ? { conditions } : {}),
     },
     requeueAfterMs: later.length === 0 ? undefined : Math.min(...later),
   };
