@@ -1,7 +1,12 @@
 /** What StatefulSets and DaemonSets need next, as tables of Pods before and actions after. */
 import assert from 'node:assert/strict';
 
-import type { DaemonSet, StatefulSet } from '../../runtime/apis/apps/types.ts';
+import {
+  controllerRevisionKind,
+  type ControllerRevision,
+  type DaemonSet,
+  type StatefulSet,
+} from '../../runtime/apis/apps/types.ts';
 import type { Node, Pod } from '../../runtime/apis/core/types.ts';
 import type { KubeObject } from '../../runtime/apis/meta/object.ts';
 import type { Plan } from '../../runtime/kube/plan.ts';
@@ -48,8 +53,23 @@ function makePod(
   };
 }
 
+/** No history yet: each plan would write its first revision. */
+const revisions: readonly ControllerRevision[] = [];
+
 const read = ({ actions }: Plan) => ({
-  births: actions.flatMap((action) => (action.type === 'create' ? [action.object] : [])),
+  births: actions.flatMap((action) =>
+    action.type === 'create' && action.kind !== controllerRevisionKind ? [action.object] : [],
+  ),
+  recorded: actions.flatMap((action) =>
+    action.type === 'create' && action.kind === controllerRevisionKind
+      ? [action.object as ControllerRevision]
+      : [],
+  ),
+  renumbered: actions.flatMap((action) =>
+    action.type === 'patch' && action.kind === controllerRevisionKind
+      ? [[action.name, (action.body as ControllerRevision).revision]]
+      : [],
+  ),
   deaths: actions.flatMap((action) => (action.type === 'delete' ? [action.name] : [])),
   status: actions.flatMap((action) =>
     action.type === 'patch' && action.subresource === 'status'
@@ -74,7 +94,13 @@ describe('the plan of a StatefulSet', () => {
   const member = (ordinal: number, options: Parameters<typeof makePod>[1] = {}): Pod =>
     makePod(`db-${ordinal}`, { hash: `db-${HASH}`, ...options });
   const plan = (set: StatefulSet, pods: readonly Pod[], claims: readonly string[] = []) =>
-    read(planStatefulSet(set, { pods, claims: new Set(claims) }, { nowMs: NOW_MS, nodeName: 'n' }));
+    read(
+      planStatefulSet(
+        set,
+        { pods, claims: new Set(claims), revisions },
+        { nowMs: NOW_MS, nodeName: 'n' },
+      ),
+    );
   const names = (objects: readonly KubeObject[]): string[] =>
     objects.map(({ kind, metadata }) => `${kind} ${metadata.name}`);
 
@@ -174,7 +200,9 @@ describe('the plan of a DaemonSet', () => {
     metadata: { name, labels },
   });
   const plan = (set: DaemonSet, pods: readonly Pod[], nodes = [node('n')]) =>
-    read(planDaemonSet(set, { pods, nodes }, { nowMs: NOW_MS, random: seededRandom(1) }));
+    read(
+      planDaemonSet(set, { pods, nodes, revisions }, { nowMs: NOW_MS, random: seededRandom(1) }),
+    );
 
   it('runs one pod on each node, placed there', () => {
     const { births } = plan(makeSet(), [], [node('a'), node('b')]);

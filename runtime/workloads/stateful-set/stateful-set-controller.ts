@@ -1,5 +1,5 @@
 /** Wires the StatefulSet plan to the API. */
-import { statefulSetKind } from '../../apis/apps/types.ts';
+import { controllerRevisionKind, statefulSetKind } from '../../apis/apps/types.ts';
 import { persistentVolumeClaimKind } from '../../apis/core/types.ts';
 import type { ControllerContext } from '../../kube/context.ts';
 import type { Controller } from '../../kube/controller.ts';
@@ -12,12 +12,17 @@ export function makeStatefulSetController(
 ): Controller {
   const { informers, clock } = context;
   const claims = informers.informer(persistentVolumeClaimKind);
+  const revisions = informers.informer(controllerRevisionKind);
   return makePodOwnerController(context, {
     kind: statefulSetKind,
     plan(set, pods) {
       const { namespace = '' } = set.metadata;
       const names = new Set(claims.list({ namespace }).map(({ metadata }) => metadata.name));
-      return planStatefulSet(set, { pods, claims: names }, { nowMs: clock.now(), nodeName });
+      return planStatefulSet(
+        set,
+        { pods, claims: names, revisions: revisions.list({ namespace }) },
+        { nowMs: clock.now(), nodeName },
+      );
     },
   });
 }

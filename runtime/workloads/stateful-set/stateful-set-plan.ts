@@ -1,26 +1,33 @@
 /**
  * What a StatefulSet needs next: its Pods by ordinal, one after another (or all at once with
  * `Parallel`), each with its own claims; updates from the highest ordinal down to the partition.
- * Pure. Keeps no ControllerRevisions, so there is no history to undo.
+ * Below the partition Pods are made of the revision that was current before. Pure.
  * Source: k8s.io/kubernetes pkg/controller/statefulset (behaviour).
  */
-import { type StatefulSet, statefulSetKind } from '../../apis/apps/types.ts';
+import {
+  type ControllerRevision,
+  type StatefulSet,
+  statefulSetKind,
+} from '../../apis/apps/types.ts';
 import { isPodReady } from '../../apis/core/pod-readiness.ts';
 import {
   type PersistentVolumeClaim,
   persistentVolumeClaimKind,
   type Pod,
+  type PodTemplateSpec,
   type Volume,
 } from '../../apis/core/types.ts';
 import type { Action, Plan } from '../../kube/plan.ts';
 import { emptyPlan } from '../../kube/plan.ts';
 import { claimPods } from '../claim-pods.ts';
+import { planRevisions, type RevisionPlan } from '../controller-revisions.ts';
 import { REVISION_HASH_LABEL } from '../daemon-set/daemon-set-plan.ts';
-import { templateHash } from '../deployment/new-replica-set.ts';
 import { createPod, deletePod, makePod, ownerRefOf } from '../make-pod.ts';
 import { availableInMs, isPodFinished, isPodLeaving } from '../pod-facts.ts';
 import { patchStatus } from '../status-patch.ts';
 
+/** Of a revision; Pods carry its whole name under another label. */
+const HASH_LABEL = 'controller.kubernetes.io/hash';
 const POD_NAME_LABEL = 'statefulset.kubernetes.io/pod-name';
 const POD_INDEX_LABEL = 'apps.kubernetes.io/pod-index';
 
@@ -29,6 +36,8 @@ export interface ObservedStatefulSet {
   readonly pods: readonly Pod[];
   /** Names of the namespace's claims. */
   readonly claims: ReadonlySet<string>;
+  /** All ControllerRevisions of the namespace. */
+  readonly revisions: readonly ControllerRevision[];
 }
 
 export function planStatefulSet(
@@ -39,7 +48,14 @@ export function planStatefulSet(
   if (set.metadata.deletionTimestamp) return emptyPlan;
   const { pods, adoptions } = claimPods(set, statefulSetKind, observed.pods);
   const { spec, metadata } = set;
-  const revision = `${metadata.name}-${templateHash(spec.template)}`;
+  const history = planRevisions({
+    owner: set,
+    ownerKind: statefulSetKind,
+    hashLabel: HASH_LABEL,
+    revisions: observed.revisions,
+    live: liveRevisions(set, pods),
+  });
+  const { name: revision } = history;
   const first = spec.ordinals?.start ?? 0;
   const end = first + (spec.replicas ?? 1);
   const byOrdinal = new Map(pods.flatMap((pod) => keyed(metadata.name, pod)));
@@ -51,7 +67,10 @@ export function planStatefulSet(
   let isBlocked = false;
   for (let ordinal = first; ordinal < end && !isBlocked; ordinal++) {
     const pod = byOrdinal.get(ordinal);
-    if (!pod) actions.push(...createReplica(set, ordinal, { revision, observed, options }));
+    if (!pod)
+      actions.push(
+        ...createReplica(set, ordinal, { ...versionOf(set, ordinal, history), observed, options }),
+      );
     else if (isPodFinished(pod) && !isPodLeaving(pod)) actions.push(deletePod(pod));
     // The next one waits until this one serves.
     if (!isParallel && !(pod && isSettled(pod))) isBlocked = true;
@@ -69,9 +88,10 @@ export function planStatefulSet(
       actions.push(...updateNext(set, { byOrdinal, first, end, revision, isSettled }));
   }
   const waits = pods.flatMap((pod) => waitOf(pod) || []);
-  actions.push(...adoptions, ...writeStatus(set, { pods, revision, isSettled }));
+  const { collisionCount } = history;
+  actions.push(...adoptions, ...writeStatus(set, { pods, revision, isSettled, collisionCount }));
   return {
-    actions,
+    actions: [...history.actions, ...actions],
     events: [],
     requeueAfterMs: waits.length === 0 ? undefined : Math.min(...waits),
   };
@@ -84,9 +104,33 @@ function keyed(name: string, pod: Pod): [number, Pod][] {
   return isOurs ? [[Number(text), pod]] : [];
 }
 
+const partitionOf = ({ spec }: StatefulSet): number =>
+  spec.updateStrategy?.rollingUpdate?.partition ?? 0;
+
+const liveRevisions = ({ status }: StatefulSet, pods: readonly Pod[]): ReadonlySet<string> =>
+  new Set([
+    ...pods.map(({ metadata }) => metadata.labels?.[REVISION_HASH_LABEL] ?? ''),
+    status?.currentRevision ?? '',
+  ]);
+
+/** Pods below the partition stay what they were, also when they are made again. */
+function versionOf(
+  set: StatefulSet,
+  ordinal: number,
+  history: RevisionPlan,
+): { revision: string; template: PodTemplateSpec } {
+  const { spec, status } = set;
+  const first = spec.ordinals?.start ?? 0;
+  const current = status?.currentRevision ?? history.name;
+  const template = ordinal < first + partitionOf(set) ? history.templateOf(current) : undefined;
+  return template && spec.updateStrategy?.type !== 'OnDelete'
+    ? { revision: current, template }
+    : { revision: history.name, template: spec.template };
+}
+
 /** Deletes the highest Pod of an earlier template, when everything above it serves. */
 function updateNext(
-  { spec }: StatefulSet,
+  set: StatefulSet,
   state: {
     readonly byOrdinal: ReadonlyMap<number, Pod>;
     readonly first: number;
@@ -95,8 +139,8 @@ function updateNext(
     readonly isSettled: (pod: Pod) => boolean;
   },
 ): readonly Action[] {
-  if (spec.updateStrategy?.type === 'OnDelete') return [];
-  const lowest = Math.max(state.first, spec.updateStrategy?.rollingUpdate?.partition ?? 0);
+  if (set.spec.updateStrategy?.type === 'OnDelete') return [];
+  const lowest = state.first + partitionOf(set);
   for (let ordinal = state.end - 1; ordinal >= lowest; ordinal--) {
     const pod = state.byOrdinal.get(ordinal);
     if (!pod || isPodLeaving(pod)) return [];
@@ -111,36 +155,38 @@ function createReplica(
   ordinal: number,
   context: {
     readonly revision: string;
+    readonly template: PodTemplateSpec;
     readonly observed: ObservedStatefulSet;
     readonly options: { readonly nodeName: string | undefined };
   },
 ): readonly Action[] {
   const { metadata, spec } = set;
+  const { template } = context;
   const name = `${metadata.name}-${ordinal}`;
   const templates = spec.volumeClaimTemplates ?? [];
-  const claims = templates.map((template): PersistentVolumeClaim => {
-    const { namespace: _namespace, ...meta } = template.metadata;
+  const claims = templates.map((claim): PersistentVolumeClaim => {
+    const { namespace: _namespace, ...meta } = claim.metadata;
     const isOwned = spec.persistentVolumeClaimRetentionPolicy?.whenDeleted === 'Delete';
     return {
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
       metadata: {
         ...meta,
-        name: `${template.metadata.name}-${name}`,
+        name: `${claim.metadata.name}-${name}`,
         namespace: metadata.namespace ?? '',
-        labels: { ...template.metadata.labels, ...spec.selector.matchLabels },
+        labels: { ...claim.metadata.labels, ...spec.selector.matchLabels },
         ...(isOwned ? { ownerReferences: [ownerRefOf(set, statefulSetKind)] } : {}),
       },
-      spec: template.spec,
+      spec: claim.spec,
     };
   });
   const volumes: Volume[] = [
-    ...(spec.template.spec.volumes ?? []).filter(
-      (volume) => !templates.some((template) => template.metadata.name === volume.name),
+    ...(template.spec.volumes ?? []).filter(
+      (volume) => !templates.some(({ metadata: { name: own } }) => own === volume.name),
     ),
-    ...templates.map((template) => ({
-      name: template.metadata.name,
-      persistentVolumeClaim: { claimName: `${template.metadata.name}-${name}` },
+    ...templates.map(({ metadata: { name: own } }) => ({
+      name: own,
+      persistentVolumeClaim: { claimName: `${own}-${name}` },
     })),
   ];
   const pod = makePod({
@@ -154,9 +200,9 @@ function createReplica(
       [POD_INDEX_LABEL]: String(ordinal),
     },
     template: {
-      ...spec.template,
+      ...template,
       spec: {
-        ...spec.template.spec,
+        ...template.spec,
         hostname: name,
         ...(spec.serviceName ? { subdomain: spec.serviceName } : {}),
         ...(volumes.length > 0 ? { volumes } : {}),
@@ -177,6 +223,7 @@ function writeStatus(
     readonly pods: readonly Pod[];
     readonly revision: string;
     readonly isSettled: (pod: Pod) => boolean;
+    readonly collisionCount: number | undefined;
   },
 ): readonly Action[] {
   const { metadata, spec, status: before } = set;
@@ -186,6 +233,7 @@ function writeStatus(
   );
   const old = before?.currentRevision ?? state.revision;
   const isUpdated =
+    spec.updateStrategy?.type !== 'OnDelete' &&
     updated.length === alive.length &&
     updated.length === (spec.replicas ?? 1) &&
     updated.every(isPodReady);
@@ -205,7 +253,7 @@ function writeStatus(
       updatedReplicas: updated.length,
       currentRevision,
       updateRevision: state.revision,
-      collisionCount: undefined,
+      collisionCount: state.collisionCount,
     },
     ['replicas', 'availableReplicas'],
   );
