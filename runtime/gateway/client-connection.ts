@@ -11,7 +11,7 @@ import { GatewayError } from './gateway-error.ts';
 import { BodyScanner } from './http/body-scanner.ts';
 import type { BodyFraming } from './http/body-scanner.ts';
 import { findHeadEnd, HEAD_BYTES_MAX, parseRequestHead } from './http/head.ts';
-import type { RequestHead, ResponseHead } from './http/head.ts';
+import type { FieldBlock, RequestHead, ResponseHead } from './http/head.ts';
 import type { HeaderChanges } from './http/rewrite.ts';
 import { isUpgrade, noHeaderChanges, responseHeadFor } from './http/rewrite.ts';
 import { Http1ResponseRelay } from './http1-response-relay.ts';
@@ -68,6 +68,8 @@ export class ClientConnection implements RequestClient {
   private bytes: Buffer = noBytes;
   private scanned = 0;
   private head: RequestHead | undefined;
+  /** Field lines of the request before. */
+  private block: FieldBlock | undefined;
   private sink: RequestSink | undefined;
   private body: BodyScanner | undefined;
   private isTunnel = false;
@@ -132,6 +134,12 @@ export class ClientConnection implements RequestClient {
 
   beginResponse(head: ResponseHead, options: ResponseOptions): ResponseRelay {
     return new Http1ResponseRelay(head, options, this.writeOut);
+  }
+
+  respondWhole(head: ResponseHead, options: ResponseOptions, bytes: Buffer, from: number): void {
+    const { changes, mustClose } = options;
+    const text = responseHeadFor(head, { changes, close: mustClose, framing: 'length' });
+    this.write(text + bytes.toString('latin1', from));
   }
 
   respondError(error: GatewayError): void {
@@ -289,7 +297,8 @@ export class ClientConnection implements RequestClient {
     if (end > HEAD_BYTES_MAX || (end < 0 && this.bytes.length > HEAD_BYTES_MAX))
       throw new GatewayError('head-too-large', `request head exceeds ${HEAD_BYTES_MAX} bytes`);
     if (end < 0) return false;
-    const head = parseRequestHead(this.bytes, 0, end);
+    const head = parseRequestHead(this.bytes, 0, end, this.block);
+    this.block = head.block;
     this.bytes = end === this.bytes.length ? noBytes : this.bytes.subarray(end);
     this.isFirstRequest = false;
     this.begin(head);

@@ -77,7 +77,11 @@ export abstract class Exchange implements Waiter, RequestSink {
   protected pendingBytes = 0;
   protected isBodyEnded = false;
   protected relay: ResponseRelay | undefined;
+  /** Payload of a response that needed no relay. */
+  protected wholeBytes = 0;
   protected lastByteMs: number;
+  /** A pod that has switched protocols has not answered before it says something in the new one. */
+  protected hasPodSpoken = false;
   private connectingSinceMs = 0;
 
   constructor(options: ExchangeOptions) {
@@ -100,7 +104,7 @@ export abstract class Exchange implements Waiter, RequestSink {
   }
 
   get responseBytes(): number {
-    return this.relay?.payloadBytes ?? 0;
+    return this.relay?.payloadBytes ?? this.wholeBytes;
   }
 
   start(): void {
@@ -143,7 +147,7 @@ export abstract class Exchange implements Waiter, RequestSink {
     const ageMs = nowMs - this.arrivedMs;
     const isSilent = idleTimeoutMs > 0 && nowMs - this.lastByteMs >= idleTimeoutMs;
     const isLate =
-      responseStartTimeoutMs > 0 && ageMs >= responseStartTimeoutMs && !this.hasResponseStarted;
+      responseStartTimeoutMs > 0 && ageMs >= responseStartTimeoutMs && !this.hasPodSpoken;
     if ((timeoutMs > 0 && ageMs >= timeoutMs) || isLate || isSilent) this.timeOut();
     else if (this.phase === 'connecting' && nowMs - this.connectingSinceMs >= CONNECT_TIMEOUT_MS)
       this.onUnreachable('no answer to the connection attempt');

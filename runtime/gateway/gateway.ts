@@ -3,7 +3,7 @@
  * autoscaler's stream. One hop between client and pod; it does what ingress, activator and
  * queue-proxy do in Knative.
  */
-import { randomUUID } from 'node:crypto';
+
 import net from 'node:net';
 import type { ControllerContext } from '../kube/context.ts';
 import { AsyncInvocations } from './async-invocations.ts';
@@ -13,6 +13,7 @@ import { Http2Client } from './http2-client.ts';
 import type { RequestHead } from './http/head.ts';
 import { PodIndex } from './pod-index.ts';
 import { RequestHandler } from './request-handler.ts';
+import { makeRequestIds } from './request-ids.ts';
 import type { RequestClient } from './request-sink.ts';
 import type { RevisionTraffic } from './revision-traffic.ts';
 import { emptyTable } from './routing/table.ts';
@@ -129,7 +130,7 @@ class Gateway implements GatewayHandle {
     this.handler = new RequestHandler(emptyTable, {
       clock,
       random,
-      requestId: randomUUID,
+      requestId: makeRequestIds(),
       traffic: this.traffic,
       broker: this.broker,
       invocations: this.invocations,

@@ -9,7 +9,7 @@ import { GatewayError } from './gateway-error.ts';
 import { findHeadEnd, HEAD_BYTES_MAX, parseResponseHead } from './http/head.ts';
 import type { ResponseHead } from './http/head.ts';
 import { isUpgrade, requestHeadFor } from './http/rewrite.ts';
-import { COALESCE_BYTES_MAX } from './http1-response-relay.ts';
+import { COALESCE_BYTES_MAX, hasBody } from './http1-response-relay.ts';
 import type { PodTarget } from './pod-target.ts';
 import type { ResponseRelay } from './request-sink.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts';
@@ -182,7 +182,9 @@ export class Http1Exchange extends Exchange implements UpstreamUser {
           this.received = received === bytes ? Buffer.from(received) : received;
           return;
         }
-        const head = parseResponseHead(received, 0, end);
+        const { connection } = this;
+        const head = parseResponseHead(received, 0, end, connection?.lastHead);
+        if (connection) connection.lastHead = head;
         if (head.status === 101) {
           this.startTunnel(head, received.subarray(end));
           return;
@@ -209,16 +211,24 @@ export class Http1Exchange extends Exchange implements UpstreamUser {
   private startResponse(head: ResponseHead, bytes: Buffer, from: number): void {
     const { head: request, responseChanges, client } = this.options;
     this.phase = 'responding';
+    this.hasPodSpoken = true;
     this.status = head.status;
     this.received = noBytes;
     const { mustClose } = this;
     const isHeadOnly = head.contentLength === 0;
-    const relay = client.beginResponse(head, {
-      request,
-      changes: responseChanges,
-      mustClose,
-      isHeadOnly,
-    });
+    const options = { request, changes: responseChanges, mustClose, isHeadOnly };
+    if (
+      client.respondWhole !== undefined &&
+      head.contentLength === bytes.length - from &&
+      head.contentLength <= COALESCE_BYTES_MAX &&
+      hasBody(request.method, head.status)
+    ) {
+      client.respondWhole(head, options, bytes, from);
+      this.wholeBytes = head.contentLength;
+      this.finish(head.keepAlive);
+      return;
+    }
+    const relay = client.beginResponse(head, options);
     this.relay = relay;
     this.forward(relay, bytes, from);
   }
@@ -263,6 +273,7 @@ export class Http1Exchange extends Exchange implements UpstreamUser {
   }
 
   private passToClient(bytes: Buffer): void {
+    this.hasPodSpoken = true;
     if (!this.options.client.writeTunnel(bytes)) this.connection?.socket.pause();
   }
 

@@ -116,10 +116,14 @@ export class Http1ResponseRelay implements ResponseRelay {
 
 /** Source: RFC 9112 section 6.3. */
 export function framingOf(method: string, head: ResponseHead): BodyFraming {
-  if (method === 'HEAD' || head.status === 204 || head.status === 304) return noBody;
+  if (!hasBody(method, head.status)) return noBody;
   if (head.isChunked) return { type: 'chunked' };
   if (head.contentLength >= 0) return { type: 'length', length: head.contentLength };
   return { type: 'until-close' };
 }
+
+/** Whether a body follows a final response of this status to a request of this method. */
+export const hasBody = (method: string, status: number): boolean =>
+  method !== 'HEAD' && status !== 204 && status !== 304;
 
 const noBody: BodyFraming = { type: 'none' };

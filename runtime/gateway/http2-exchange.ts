@@ -108,6 +108,7 @@ export class Http2Exchange extends Exchange {
     const head = responseHeadOf(raw);
     this.lastByteMs = this.options.shared.clock.now();
     this.phase = 'responding';
+    this.hasPodSpoken = true;
     this.status = head.status;
     this.relay = client.beginResponse(head, {
       request,

@@ -76,6 +76,11 @@ export interface RequestClient {
   /** An informational response of the pod's. */
   sendInterim(head: ResponseHead): void;
   beginResponse(head: ResponseHead, options: ResponseOptions): ResponseRelay;
+  /**
+   * A response that is there as a whole, its body of announced length in `bytes` from `from` on. Does
+   * not end the request. Absent where it would save nothing.
+   */
+  respondWhole?(head: ResponseHead, options: ResponseOptions, bytes: Buffer, from: number): void;
   /** A complete answer made here; ends the request. */
   respond(answer: Answer): void;
   /** A complete answer to a request that failed; ends it. */

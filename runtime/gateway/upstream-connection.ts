@@ -3,6 +3,7 @@
  * attached once per connection, not per request. It frames nothing: the exchange does.
  */
 import net from 'node:net';
+import type { ResponseHead } from './http/head.ts';
 
 /**
  * A server that keeps connections for 5 s (the default of Node.js) may close one just as a request
@@ -38,6 +39,8 @@ export class UpstreamConnection {
   idleSinceMs = 0;
   /** Set by the pool while idle: told when the pod closes it. */
   onIdleClose: (() => void) | undefined;
+  /** Of the response before: the next one is often the same. */
+  lastHead: ResponseHead | undefined;
   private user: UpstreamUser | undefined;
   private error: Error | undefined;
 

@@ -5,6 +5,7 @@ import { createHash } from 'node:crypto';
 import { httpRouteKind } from '../../runtime/apis/gateway/types.ts';
 import { ingressKind } from '../../runtime/apis/networking/types.ts';
 import { seededRandom } from '../../runtime/std/random.ts';
+import type { RawClient } from './world.ts';
 import { eventually, fetchText, namespace, World } from './world.ts';
 
 const host = 'hello.shop-dev.localhost';
@@ -370,6 +371,32 @@ describe('gateway', () => {
         fetchText(world.port, { headers: { Host: host } }),
         /aborted|ECONNRESET/,
       );
+    });
+
+    it('drops an upgraded connection whose pod says nothing until the response start timeout', async () => {
+      world.addService('hello', { spec: { responseStartTimeoutSeconds: 1 } });
+      const pod = http.createServer();
+      pod.on('upgrade', (request, socket) => {
+        socket.on('error', () => undefined);
+        socket.write(
+          'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+        );
+        if (request.url === '/talks') socket.write('hello');
+      });
+      world.addPod(revision, await world.listen(pod));
+      await eventually(isIngressReady);
+      const open = async (path: string): Promise<RawClient> => {
+        const client = await world.connect();
+        client.send(
+          `GET ${path} HTTP/1.1\r\nHost: ${host}\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n`,
+        );
+        await client.until((text) => text.includes('\r\n\r\n'));
+        return client;
+      };
+      const talking = await open('/talks');
+      const silent = await open('/');
+      await silent.untilClosed();
+      assert.equal(talking.isClosed, false);
     });
 
     it('goes to another pod when one refuses the connection', async () => {

@@ -45,12 +45,36 @@ export interface RequestHead extends MessageHead {
   /** Authority that the request is for, as sent: of the absolute-form target, else of Host. '' for HTTP/1.0 without. */
   readonly authority: string;
   readonly expectsContinue: boolean;
+  /** The field lines, when a later request of the connection may have the same. */
+  readonly block: FieldBlock | undefined;
 }
 
 export interface ResponseHead extends MessageHead {
   readonly status: number;
   readonly reason: string;
+  /** The bytes that it was read from, when a later response may have the same. */
+  readonly bytes: Buffer | undefined;
+  /** Kept by whoever writes it: the same head for the same client needs no writing anew. */
+  rendered?: unknown;
 }
+
+/**
+ * The field lines of one request, and what they mean. Clients send the same lines again and again on
+ * one connection; what was found out about them holds as long as they are the same byte for byte.
+ */
+export interface FieldBlock {
+  readonly bytes: Buffer;
+  readonly minor: 0 | 1;
+  readonly fields: Fields;
+  readonly framing: Framing;
+  readonly host: string | undefined;
+  readonly expectsContinue: boolean;
+  /** Kept by whoever writes the lines on: see rewrite.ts. */
+  rewritten?: unknown;
+}
+
+/** Longer field lines are parsed each time: they would be kept by thousands of connections. */
+const REMEMBERED_BYTES_MAX = 2 * 1024;
 
 /**
  * Index just after the empty line that ends the head, or -1 while it is not there. `from` is the
@@ -66,28 +90,84 @@ export function findHeadEnd(bytes: Buffer, from: number): number {
   return -1;
 }
 
-/** @throws {GatewayError} for every head that is not exactly one valid request head. */
-export function parseRequestHead(bytes: Buffer, start: number, end: number): RequestHead {
+/**
+ * `last`: the block of the request before on the same connection.
+ * @throws {GatewayError} for every head that is not exactly one valid request head.
+ */
+export function parseRequestHead(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  last?: FieldBlock,
+): RequestHead {
   let at = start;
   while (at < end && isToken[bytes[at]!] === 1) at++;
   if (at === start || bytes[at] !== SP) throw bad('malformed request line: method');
-  // One string for the whole head; names and values are slices of it, which cost no copy.
-  const text = bytes.toString('latin1', start, end);
-  const method = text.slice(0, at - start);
+  const methodEnd = at;
   const targetStart = ++at;
   while (at < end && bytes[at]! > SP && bytes[at]! < 0x7f) at++;
   if (at === targetStart || bytes[at] !== SP) throw bad('malformed request line: target');
-  const target = text.slice(targetStart - start, at - start);
-  at++;
+  const targetEnd = at++;
   const minor = parseVersion(bytes, at);
   at += 8;
   if (bytes[at] !== CR || bytes[at + 1] !== LF) throw bad('malformed request line: version');
-  const fields = parseFields(bytes, { text, start, at: at + 2, end });
-  return finishRequest(method, target, fields, readFraming(fields, minor));
+  const line = bytes.toString('latin1', start, targetEnd);
+  const method = line.slice(0, methodEnd - start);
+  const target = line.slice(targetStart - start);
+  const block =
+    last && last.minor === minor && isSame(last.bytes, bytes, at, end)
+      ? last
+      : parseBlock(bytes, { at, end, minor });
+  return finishRequest(method, target, block);
 }
 
-/** @throws {GatewayError} upstream answers that cannot be trusted; the caller turns it into a 502. */
-export function parseResponseHead(bytes: Buffer, start: number, end: number): ResponseHead {
+/** Whether `bytes` from `from` to `end` are those of `known`. */
+const isSame = (known: Buffer, bytes: Buffer, from: number, end: number): boolean =>
+  known.length === end - from && bytes.compare(known, 0, known.length, from, end) === 0;
+
+/** `at`: where the request line ends. */
+function parseBlock(
+  bytes: Buffer,
+  { at, end, minor }: { at: number; end: number; minor: 0 | 1 },
+): FieldBlock {
+  // One string for all lines; names and values are slices of it, which cost no copy.
+  const text = bytes.toString('latin1', at, end);
+  const fields = parseFields(bytes, { text, start: at, at: at + 2, end });
+  const framing = readFraming(fields, minor);
+  let host: string | undefined;
+  let expectsContinue = false;
+  for (let index = 0; index < fields.names.length; index++) {
+    const name = fields.names[index];
+    if (name === 'host') {
+      if (host !== undefined) throw bad('two Host fields');
+      host = fields.values[index]!;
+      if (!isAuthority(host)) throw bad('malformed Host');
+    } else if (name === 'expect') {
+      if (fields.values[index]!.toLowerCase() !== '100-continue')
+        throw new GatewayError('expectation-failed', 'only Expect: 100-continue is understood');
+      // An HTTP/1.0 client would not understand the interim answer: RFC 9110 section 10.1.1.
+      expectsContinue = minor === 1;
+    }
+  }
+  if (host === undefined && minor === 1) throw bad('Host is missing');
+  const isKept = end - at <= REMEMBERED_BYTES_MAX;
+  const kept = isKept ? Buffer.from(bytes.subarray(at, end)) : noBytes;
+  return { bytes: kept, minor, fields, framing, host, expectsContinue };
+}
+
+const noBytes: Buffer = Buffer.alloc(0);
+
+/**
+ * `last`: the head of the response before on the same connection; returned when this one is the same.
+ * @throws {GatewayError} upstream answers that cannot be trusted; the caller turns it into a 502.
+ */
+export function parseResponseHead(
+  bytes: Buffer,
+  start: number,
+  end: number,
+  last?: ResponseHead,
+): ResponseHead {
+  if (last?.bytes && isSame(last.bytes, bytes, start, end)) return last;
   const minor = parseVersion(bytes, start);
   const text = bytes.toString('latin1', start, end);
   let at = start + 8;
@@ -118,6 +198,8 @@ export function parseResponseHead(bytes: Buffer, start: number, end: number): Re
     connectionOptions: framing.connectionOptions,
     status,
     reason,
+    bytes:
+      end - start <= REMEMBERED_BYTES_MAX ? Buffer.from(bytes.subarray(start, end)) : undefined,
   };
 }
 
@@ -128,9 +210,9 @@ export function fieldOf(head: MessageHead, name: string): string | undefined {
 }
 
 interface Fields {
-  rawNames: string[];
-  names: string[];
-  values: string[];
+  readonly rawNames: string[];
+  readonly names: string[];
+  readonly values: string[];
 }
 
 type Framing = Omit<MessageHead, keyof Fields>;
@@ -230,31 +312,11 @@ function readFraming(fields: Fields, minor: 0 | 1): Framing {
 
 const noOptions: string[] = [];
 
-function finishRequest(
-  method: string,
-  target: string,
-  fields: Fields,
-  framing: Framing,
-): RequestHead {
-  let host: string | undefined;
-  let expectsContinue = false;
-  for (let index = 0; index < fields.names.length; index++) {
-    const name = fields.names[index];
-    if (name === 'host') {
-      if (host !== undefined) throw bad('two Host fields');
-      host = fields.values[index]!;
-      if (!isAuthority(host)) throw bad('malformed Host');
-    } else if (name === 'expect') {
-      if (fields.values[index]!.toLowerCase() !== '100-continue')
-        throw new GatewayError('expectation-failed', 'only Expect: 100-continue is understood');
-      // An HTTP/1.0 client would not understand the interim answer: RFC 9110 section 10.1.1.
-      expectsContinue = framing.minor === 1;
-    }
-  }
-  if (host === undefined && framing.minor === 1) throw bad('Host is missing');
+function finishRequest(method: string, target: string, block: FieldBlock): RequestHead {
+  const { fields, framing, host } = block;
   if (method === 'CONNECT') throw new GatewayError('not-implemented', 'CONNECT is not supported');
   const isPlain = target.charCodeAt(0) === 0x2f || (target === '*' && method === 'OPTIONS');
-  const asked = isPlain ? { target, authority: host ?? '' } : parseAbsoluteTarget(target);
+  const asked = isPlain ? undefined : parseAbsoluteTarget(target);
   return {
     rawNames: fields.rawNames,
     names: fields.names,
@@ -266,9 +328,10 @@ function finishRequest(
     upgrade: framing.upgrade,
     connectionOptions: framing.connectionOptions,
     method,
-    target: asked.target,
-    authority: asked.authority,
-    expectsContinue,
+    target: asked ? asked.target : target,
+    authority: asked ? asked.authority : (host ?? ''),
+    expectsContinue: block.expectsContinue,
+    block: asked === undefined && block.bytes.length > 0 ? block : undefined,
   };
 }
 

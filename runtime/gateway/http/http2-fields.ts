@@ -96,6 +96,7 @@ export function requestHeadOf(
     target,
     authority,
     expectsContinue,
+    block: undefined,
   };
   return { head, isWebSocket };
 }
@@ -126,6 +127,7 @@ export function responseHeadOf(raw: RawFields): ResponseHead {
     connectionOptions: [],
     status,
     reason: '',
+    bytes: undefined,
   };
 }
 

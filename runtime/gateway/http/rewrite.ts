@@ -57,13 +57,35 @@ const dataPlane = new Set([
 
 /** The head of the request as the pod gets it. */
 export function requestHeadFor(head: RequestHead, rewrite: RequestRewrite): string {
+  const { block } = head;
+  let lines = block?.rewritten as RewrittenLines | undefined;
+  // A block belongs to one connection, so address, scheme and kind of listener are the same too.
+  if (!lines || lines.changes !== rewrite.changes || lines.host !== rewrite.host) {
+    lines = rewriteLines(head, rewrite);
+    if (block) block.rewritten = lines;
+  }
+  const { text, hasRequestId } = lines;
+  return hasRequestId
+    ? `${head.method} ${rewrite.target} HTTP/1.1\r\n${text}\r\n`
+    : `${head.method} ${rewrite.target} HTTP/1.1\r\n${text}X-Request-Id: ${rewrite.requestId()}\r\n\r\n`;
+}
+
+/** All lines but the first, which do not depend on the request's target. */
+interface RewrittenLines {
+  readonly changes: HeaderChanges;
+  readonly host: string;
+  readonly text: string;
+  readonly hasRequestId: boolean;
+}
+
+function rewriteLines(head: RequestHead, rewrite: RequestRewrite): RewrittenLines {
   const { changes } = rewrite;
-  let out = `${head.method} ${rewrite.target} HTTP/1.1\r\nHost: ${rewrite.host}\r\n`;
+  let out = `Host: ${rewrite.host}\r\n`;
   let forwardedFor = '';
   let forwarded = '';
   let forwardedProto = '';
   let forwardedHost = '';
-  let hasRequestId = false;
+  let hasRequestId = changes.set.some(isRequestId) || changes.add.some(isRequestId);
   const { names, values, rawNames } = head;
   for (let index = 0; index < names.length; index++) {
     const name = names[index]!;
@@ -92,13 +114,17 @@ export function requestHeadFor(head: RequestHead, rewrite: RequestRewrite): stri
     forwarded === ''
       ? `Forwarded: ${forwardedFromLegacy(forwardedFor, host, proto)}\r\n`
       : `Forwarded: ${forwarded}, for=${forwardedNode(rewrite.clientAddress)};proto=${rewrite.scheme}\r\n`;
-  if (!hasRequestId) out += `X-Request-Id: ${rewrite.requestId()}\r\n`;
   if (head.expectsContinue) out += 'Expect: 100-continue\r\n';
   if (head.isChunked) out += 'Transfer-Encoding: chunked\r\n';
   else if (head.contentLength >= 0) out += `Content-Length: ${head.contentLength}\r\n`;
   if (isUpgrade(head)) out += `Connection: Upgrade\r\nUpgrade: ${head.upgrade}\r\n`;
-  return `${out}\r\n`;
+  return { changes, host: rewrite.host, text: flat(out), hasRequestId };
 }
+
+const isRequestId = ([name]: readonly [string, string]): boolean => name === 'x-request-id';
+
+/** A concatenation as one piece: what is written again and again must not be put together each time. */
+const flat = (text: string): string => Buffer.from(text, 'latin1').toString('latin1');
 
 export interface ResponseRewrite {
   readonly changes: HeaderChanges;
@@ -110,6 +136,22 @@ export interface ResponseRewrite {
 
 /** The head of the response as the client gets it. */
 export function responseHeadFor(head: ResponseHead, rewrite: ResponseRewrite): string {
+  const { changes, close, framing } = rewrite;
+  const known = head.rendered as RenderedHead | undefined;
+  if (known?.changes === changes && known.close === close && known.framing === framing)
+    return known.text;
+  const text = renderResponseHead(head, rewrite);
+  if (!head.bytes) return text;
+  const rendered: RenderedHead = { changes, close, framing, text: flat(text) };
+  head.rendered = rendered;
+  return rendered.text;
+}
+
+interface RenderedHead extends ResponseRewrite {
+  readonly text: string;
+}
+
+function renderResponseHead(head: ResponseHead, rewrite: ResponseRewrite): string {
   const { changes } = rewrite;
   let out = `HTTP/1.1 ${head.status} ${head.reason}\r\n`;
   const { names, values, rawNames } = head;
