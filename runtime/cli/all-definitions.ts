@@ -23,12 +23,13 @@ import { makeServingDefinitions } from '../apis/serving/definitions.ts';
 import { sourcesDefinitions } from '../apis/sources/definitions.ts';
 import { storageDefinitions } from '../apis/storage/definitions.ts';
 import { tektonDefinitions } from '../apis/tekton/definitions.ts';
+import { withConfigMapRules } from './config-map-rules.ts';
 
 /** @param servingConfig asked at each write of a kind of Serving. */
 export const makeAllDefinitions = (
   servingConfig: () => ServingAdmissionConfig,
 ): readonly KindDefinition[] => [
-  ...coreDefinitions,
+  ...coreDefinitions.map(withConfigMapRules),
   ...appsDefinitions,
   ...batchDefinitions,
   ...horizontalDefinitions,

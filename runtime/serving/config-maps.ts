@@ -7,11 +7,21 @@ import { autoscalerConfigName } from '../apis/autoscaling/config.ts';
 import type { ConfigMap } from '../apis/core/types.ts';
 import { configMapKind } from '../apis/core/types.ts';
 import { servingDefaultsName } from '../apis/serving/config-defaults.ts';
+import { deploymentConfigName } from '../apis/serving/config-deployment.ts';
+import { domainConfigName } from '../apis/serving/config-domain.ts';
+import { garbageCollectionConfigName } from '../apis/serving/config-gc.ts';
+import {
+  exampleChecksum,
+  exampleChecksumKey,
+  exampleKey,
+  servingSystemNamespace,
+} from '../apis/serving/config-maps.ts';
+import { networkConfigName } from '../apis/serving/config-network.ts';
+import { defaultFeatures, featuresConfigName } from '../apis/serving/features.ts';
 import { isAlreadyExists } from '../kube/api-error.ts';
 import type { KubeClient } from '../kube/client.ts';
-import { deploymentConfigName, garbageCollectionConfigName } from './serving-config.ts';
 
-export const systemNamespace = 'knative-serving';
+export const systemNamespace = servingSystemNamespace;
 
 const examples: Readonly<Record<string, string>> = {
   [autoscalerConfigName]: `# Class of revisions that name none.
@@ -50,6 +60,16 @@ max-revision-timeout-seconds: "600"
 container-concurrency: "0"
 container-concurrency-max-limit: "1000"
 allow-container-concurrency-zero: "true"
+# true, false, or "default" for what the pod's own default is.
+enable-service-links: "false"
+# Written into a revision only where they are shorter than its timeout; 0 = off.
+revision-response-start-timeout-seconds: "300"
+revision-idle-timeout-seconds: "0"
+# Go templates over the metadata of the Service or Configuration.
+container-name-template: "user-container"
+init-container-name-template: "init-container"
+# Not set unless you set them: revision-cpu-request, revision-cpu-limit, revision-memory-request,
+# revision-memory-limit, revision-ephemeral-storage-request, revision-ephemeral-storage-limit.
 `,
   [garbageCollectionConfigName]: `# Ages are durations, or "disabled".
 retain-since-create-time: "48h"
@@ -60,6 +80,39 @@ max-non-active-revisions: "1000"
 `,
   [deploymentConfigName]: `# How long the first pods of a revision may take to get ready, in whole seconds.
 progress-deadline: "600s"
+# Registries whose tags are run as they are written, comma separated.
+registries-skipping-tag-resolving: "kind.local,ko.local,dev.local"
+digest-resolution-timeout: "10s"
+# Or "none".
+default-affinity-type: "prefer-spread-revision-over-nodes"
+# A pod that cannot be scheduled is waited for, and is no failure.
+pod-is-always-schedulable: "false"
+# A map of RuntimeClass names, each with the labels that a revision must have to get it.
+runtime-class-name: ""
+`,
+  [domainConfigName]: `# A domain for every Route, in place of the installation's own:
+#   example.com: ""
+# A domain for Routes with a label:
+#   example.org: |
+#     selector:
+#       team: shop
+`,
+  [networkConfigName]: `ingress-class: "knit.ingress.networking.knative.dev"
+# Go templates: Name, Namespace, Domain, Labels and Annotations; Name and Tag.
+domain-template: "{{.Name}}.{{.Namespace}}.{{.Domain}}"
+tag-template: "{{.Tag}}-{{.Name}}"
+# Seconds that traffic takes to move to a new revision; 0 = at once.
+rollout-duration: "0"
+# Whether a DomainMapping claims its name by itself.
+autocreate-cluster-domain-claims: "true"
+default-external-scheme: "http"
+# Enabled, or Redirected to HTTPS.
+http-protocol: "Enabled"
+`,
+  [featuresConfigName]: `# Each is Enabled, Allowed (the field may be set, and that is all) or Disabled.
+${Object.entries(defaultFeatures)
+  .map(([key, flag]) => `${key}: "${flag}"`)
+  .join('\n')}
 `,
 };
 
@@ -71,8 +124,9 @@ export const makeConfigMaps = (): readonly ConfigMap[] =>
       name,
       namespace: systemNamespace,
       labels: { 'app.kubernetes.io/name': 'knative-serving' },
+      annotations: { [exampleChecksumKey]: exampleChecksum(example) },
     },
-    data: { _example: example },
+    data: { [exampleKey]: example },
   }));
 
 /** Creates those that are missing; one that is there is the user's. */

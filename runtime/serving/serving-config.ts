@@ -1,84 +1,100 @@
-/** What Serving's plans need to know beyond the objects: passed in, so that they stay pure. */
+/**
+ * What Serving's plans need to know beyond the objects: passed in, so that they stay pure. Made of
+ * the ConfigMaps of knative-serving, and replaced as a whole when one of them changes.
+ */
+import {
+  autoscalerConfigName,
+  defaultAutoscalerConfig,
+  parseAutoscalerConfig,
+} from '../apis/autoscaling/config.ts';
 import type { AutoscalerConfig } from '../apis/autoscaling/config.ts';
-import { parseGoDuration } from '../apis/meta/go-duration.ts';
+import type { ConfigMapData } from '../apis/meta/config-map-reader.ts';
+import type { DeploymentConfig } from '../apis/serving/config-deployment.ts';
+import {
+  defaultDeploymentConfig,
+  deploymentConfigName,
+  parseDeploymentConfig,
+} from '../apis/serving/config-deployment.ts';
+import type { DomainConfig } from '../apis/serving/config-domain.ts';
+import { domainConfigName, parseDomainConfig } from '../apis/serving/config-domain.ts';
+import type { GarbageCollectionConfig } from '../apis/serving/config-gc.ts';
+import {
+  defaultGarbageCollection,
+  garbageCollectionConfigName,
+  parseGarbageCollection,
+} from '../apis/serving/config-gc.ts';
+import type { NetworkConfig } from '../apis/serving/config-network.ts';
+import {
+  defaultNetworkConfig,
+  networkConfigName,
+  parseNetworkConfig,
+} from '../apis/serving/config-network.ts';
+import type { Features } from '../apis/serving/features.ts';
+import { defaultFeatures, featuresConfigName, parseFeatures } from '../apis/serving/features.ts';
 
 export interface ServingConfig {
-  /** Domain of public hosts: `<name>.<namespace>.<domain>`. */
+  /** Domain of public hosts where `config-domain` has no default. */
   readonly domain: string;
   /** Port of the gateway's external listener; written into status.url unless it is 80. */
   readonly externalPort: number;
   /** What the placeholder Services point at. */
   readonly gatewayServiceHost: string;
+  readonly domains: DomainConfig;
+  readonly network: NetworkConfig;
+  readonly features: Features;
   readonly autoscaler: AutoscalerConfig;
   readonly garbageCollection: GarbageCollectionConfig;
-  /** How long a revision may take to get its first pods ready. */
-  readonly progressDeadlineSeconds: number;
+  readonly deployment: DeploymentConfig;
 }
-
-/** Source: knative.dev/serving config-gc. Ages in ms; undefined = disabled. */
-export interface GarbageCollectionConfig {
-  readonly minNonActive: number;
-  readonly maxNonActive: number | undefined;
-  readonly retainSinceCreateMs: number | undefined;
-  readonly retainSinceLastActiveMs: number | undefined;
-}
-
-const HOUR_MS = 3_600_000;
-
-export const defaultGarbageCollection: GarbageCollectionConfig = {
-  minNonActive: 20,
-  maxNonActive: 1_000,
-  retainSinceCreateMs: 48 * HOUR_MS,
-  retainSinceLastActiveMs: 15 * HOUR_MS,
-};
-
-export const defaultProgressDeadlineSeconds = 600;
 
 /** The configuration of now: replaced as a whole when a ConfigMap changes. */
 export interface ServingConfigSource {
   readonly current: ServingConfig;
 }
 
-export const garbageCollectionConfigName = 'config-gc';
-export const deploymentConfigName = 'config-deployment';
+/** What holds before any ConfigMap is read. */
+export const makeServingConfig = (
+  place: Pick<ServingConfig, 'domain' | 'externalPort' | 'gatewayServiceHost'>,
+): ServingConfig => ({
+  ...place,
+  domains: parseDomainConfig(undefined, place.domain).domains,
+  network: defaultNetworkConfig,
+  features: defaultFeatures,
+  autoscaler: defaultAutoscalerConfig,
+  garbageCollection: defaultGarbageCollection,
+  deployment: defaultDeploymentConfig,
+});
 
-/** Reads `config-gc` over the defaults; a bad value keeps its default. */
-export function parseGarbageCollection(
-  data: Readonly<Record<string, string>> | undefined,
-): GarbageCollectionConfig {
-  const read = <T>(key: string, parse: (text: string) => T | undefined, fallback: T): T => {
-    const text = data?.[key];
-    return text === undefined ? fallback : (parse(text) ?? fallback);
-  };
-  const count = (text: string): number | undefined =>
-    /^\d+$/.test(text) ? Number(text) : undefined;
-  /** `disabled` reads as undefined, so it is told apart from a bad value by a wrapper. */
-  const orDisabled =
-    (parse: (text: string) => number | undefined) =>
-    (text: string): { readonly value: number | undefined } | undefined => {
-      if (text === 'disabled') return { value: undefined };
-      const value = parse(text);
-      return value === undefined || value < 0 ? undefined : { value };
-    };
-  const { minNonActive, maxNonActive, retainSinceCreateMs, retainSinceLastActiveMs } =
-    defaultGarbageCollection;
-  return {
-    minNonActive: read('min-non-active-revisions', count, minNonActive),
-    maxNonActive: read('max-non-active-revisions', orDisabled(count), { value: maxNonActive })
-      .value,
-    retainSinceCreateMs: read('retain-since-create-time', orDisabled(parseGoDuration), {
-      value: retainSinceCreateMs,
-    }).value,
-    retainSinceLastActiveMs: read('retain-since-last-active-time', orDisabled(parseGoDuration), {
-      value: retainSinceLastActiveMs,
-    }).value,
-  };
-}
-
-/** Reads `progress-deadline` of `config-deployment`: whole seconds, more than 0. */
-export function parseProgressDeadlineSeconds(
-  data: Readonly<Record<string, string>> | undefined,
-): number {
-  const valueMs = parseGoDuration(data?.['progress-deadline'] ?? '') ?? 0;
-  return valueMs > 0 && valueMs % 1_000 === 0 ? valueMs / 1_000 : defaultProgressDeadlineSeconds;
+/** The configuration with what a ConfigMap of this name says now, and what could not be read of it. */
+export function withConfigMap(
+  config: ServingConfig,
+  name: string,
+  data: ConfigMapData,
+): { readonly config: ServingConfig; readonly errors: readonly string[] } {
+  switch (name) {
+    case autoscalerConfigName: {
+      const parsed = parseAutoscalerConfig(data);
+      return { config: { ...config, autoscaler: parsed.config }, errors: parsed.errors };
+    }
+    case garbageCollectionConfigName: {
+      const parsed = parseGarbageCollection(data);
+      return { config: { ...config, garbageCollection: parsed.config }, errors: parsed.errors };
+    }
+    case deploymentConfigName: {
+      const parsed = parseDeploymentConfig(data);
+      return { config: { ...config, deployment: parsed.config }, errors: parsed.errors };
+    }
+    case networkConfigName: {
+      const parsed = parseNetworkConfig(data);
+      return { config: { ...config, network: parsed.config }, errors: parsed.errors };
+    }
+    case domainConfigName: {
+      const { domains, errors } = parseDomainConfig(data, config.domain);
+      return { config: { ...config, domains }, errors };
+    }
+    case featuresConfigName:
+      return { config: { ...config, features: parseFeatures(data) }, errors: [] };
+    default:
+      return { config, errors: [] };
+  }
 }

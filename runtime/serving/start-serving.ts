@@ -2,28 +2,20 @@
  * Serving's control plane: one controller per kind over shared informers. The composition root gives
  * it a context and starts the informers.
  */
-import {
-  autoscalerConfigName,
-  defaultAutoscalerConfig,
-  parseAutoscalerConfig,
-} from '../apis/autoscaling/config.ts';
+import { isDeepStrictEqual } from 'node:util';
 import { configMapKind } from '../apis/core/types.ts';
+import { keyOf } from '../apis/meta/object.ts';
+import { revisionKind, routeKind } from '../apis/serving/types.ts';
 import type { ControllerContext } from '../kube/context.ts';
 import { systemNamespace } from './config-maps.ts';
 import { makeConfigurationController } from './configuration/controller.ts';
 import { makeLabelerController } from './labeler/controller.ts';
 import { makeRevisionController } from './revision/controller.ts';
+import type { ResolveImage } from './revision/digest-resolver.ts';
 import { makeRouteController } from './route/controller.ts';
 import { makeServiceController } from './service/controller.ts';
 import type { ServingConfig } from './serving-config.ts';
-import {
-  defaultGarbageCollection,
-  defaultProgressDeadlineSeconds,
-  deploymentConfigName,
-  garbageCollectionConfigName,
-  parseGarbageCollection,
-  parseProgressDeadlineSeconds,
-} from './serving-config.ts';
+import { makeServingConfig, withConfigMap } from './serving-config.ts';
 
 export interface ServingOptions {
   /** Domain of public hosts, e.g. `localhost`. */
@@ -32,6 +24,8 @@ export interface ServingOptions {
   readonly externalPort?: number;
   /** Host that the placeholder Services point at, e.g. `knit-gateway.knative-serving.svc.cluster.local`. */
   readonly gatewayServiceHost: string;
+  /** Finds the digest of an image. @default images are run as they are written */
+  readonly resolveImage?: ResolveImage;
 }
 
 export interface ServingHandle {
@@ -45,27 +39,28 @@ export async function startServing(
   options: ServingOptions,
 ): Promise<ServingHandle> {
   const config: { current: ServingConfig } = {
-    current: {
+    current: makeServingConfig({
       domain: options.domain,
       externalPort: options.externalPort ?? 80,
       gatewayServiceHost: options.gatewayServiceHost,
-      autoscaler: defaultAutoscalerConfig,
-      garbageCollection: defaultGarbageCollection,
-      progressDeadlineSeconds: defaultProgressDeadlineSeconds,
-    },
+    }),
   };
-  const configMaps = context.informers.informer(configMapKind, { namespace: systemNamespace });
-  configMaps.onChange(({ type, object }) => {
-    const data = type === 'deleted' ? undefined : object.data;
-    config.current = { ...config.current, ...configFrom(object.metadata.name, data) };
-  });
+  const revisions = makeRevisionController(context, config, options.resolveImage ?? (() => ''));
+  const routes = makeRouteController(context, config);
   const controllers = [
     makeServiceController(context),
     makeConfigurationController(context, config),
-    makeRevisionController(context, config),
-    makeRouteController(context, config),
+    revisions,
+    routes,
     makeLabelerController(context),
   ];
+  followConfigMaps(context, config, () => {
+    const { informers } = context;
+    for (const { metadata } of informers.informer(revisionKind).list())
+      revisions.enqueue(keyOf(metadata));
+    for (const { metadata } of informers.informer(routeKind).list())
+      routes.enqueue(keyOf(metadata));
+  });
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);
   // A plan over half a cache would create what exists: wait for the first lists.
@@ -81,19 +76,20 @@ export async function startServing(
   };
 }
 
-/** The part of the configuration that a ConfigMap governs. */
-function configFrom(
-  name: string,
-  data: Readonly<Record<string, string>> | undefined,
-): Partial<ServingConfig> {
-  switch (name) {
-    case autoscalerConfigName:
-      return { autoscaler: parseAutoscalerConfig(data).config };
-    case garbageCollectionConfigName:
-      return { garbageCollection: parseGarbageCollection(data) };
-    case deploymentConfigName:
-      return { progressDeadlineSeconds: parseProgressDeadlineSeconds(data) };
-    default:
-      return {};
-  }
+/** Takes each ConfigMap when it changes, and looks at all that depends on it again. */
+function followConfigMaps(
+  { informers, logger }: ControllerContext,
+  config: { current: ServingConfig },
+  resync: () => void,
+): void {
+  informers.informer(configMapKind, { namespace: systemNamespace }).onChange(({ type, object }) => {
+    const { name } = object.metadata;
+    const data = type === 'deleted' ? undefined : object.data;
+    const next = withConfigMap(config.current, name, data);
+    if (next.errors.length > 0)
+      logger.warn('a ConfigMap cannot be read, its defaults hold', { name, errors: next.errors });
+    if (isDeepStrictEqual(next.config, config.current)) return;
+    config.current = next.config;
+    resync();
+  });
 }

@@ -80,10 +80,37 @@ describe('Admission of Services in the local home', () => {
     assert.equal(made.spec.template.spec.containerConcurrency, 7);
   });
 
-  it('keeps the default of a key that it cannot read, and says so', async () => {
+  it('refuses a ConfigMap that cannot be read, and what was in force stays', async () => {
     const client = await follow();
-    await set(client, 'config-defaults', { 'revision-timeout-seconds': 'soon' });
+    await assert.rejects(
+      set(client, 'config-defaults', { 'revision-timeout-seconds': 'soon' }),
+      /admission webhook "config\.webhook\.serving\.knative\.dev" denied the request: validation failed: failed to parse "revision-timeout-seconds"/,
+    );
+    await assert.rejects(
+      set(client, 'config-defaults', { _example: 'revision-timeout-seconds: "1"' }),
+      /the update modifies a key in "_example" which is probably not what you want/,
+    );
     assert.equal(admission.current.defaults.timeoutSeconds, 300);
-    assert.deepEqual(warnings, ['a ConfigMap has keys that are not taken']);
+  });
+
+  it('follows config-features', async () => {
+    const client = await follow();
+    const create = (): Promise<Service> =>
+      client.create(serviceKind, {
+        apiVersion: 'serving.knative.dev/v1',
+        kind: 'Service',
+        metadata: { name: 'a', namespace: 'default' },
+        spec: {
+          template: {
+            spec: { nodeSelector: { disk: 'fast' }, containers: [{ image: 'knit.local/hello' }] },
+          },
+        },
+      } as unknown as Service);
+    await assert.rejects(
+      create(),
+      /must not set the field\(s\): spec\.template\.spec\.nodeSelector/,
+    );
+    await set(client, 'config-features', { 'kubernetes.podspec-nodeselector': 'Enabled' });
+    assert.deepEqual((await create()).spec.template.spec['nodeSelector'], { disk: 'fast' });
   });
 });

@@ -11,16 +11,12 @@ import {
   defaultServingDefaults,
   parseServingDefaults,
 } from '../../runtime/apis/serving/config-defaults.ts';
+import { configMapFault } from '../../runtime/apis/serving/config-maps.ts';
 import { defaultServingAdmissionConfig } from '../../runtime/apis/serving/admission-config.ts';
 import { makeServingDefinitions } from '../../runtime/apis/serving/definitions.ts';
 import type { Service } from '../../runtime/apis/serving/types.ts';
 import { makeConfigMaps } from '../../runtime/serving/config-maps.ts';
-import {
-  defaultGarbageCollection,
-  defaultProgressDeadlineSeconds,
-  parseGarbageCollection,
-  parseProgressDeadlineSeconds,
-} from '../../runtime/serving/serving-config.ts';
+import { makeServingConfig, withConfigMap } from '../../runtime/serving/serving-config.ts';
 import { makeService } from './world.ts';
 
 const context: AdmissionContext = { operation: 'CREATE', userName: 'ada', nowMs: 0 };
@@ -75,30 +71,11 @@ describe('config-defaults', () => {
   });
 });
 
-describe('config-gc and config-deployment', () => {
-  it('read durations, counts and "disabled"', () => {
-    const config = parseGarbageCollection({
-      'min-non-active-revisions': '0',
-      'max-non-active-revisions': 'disabled',
-      'retain-since-create-time': '1h30m',
-      'retain-since-last-active-time': 'soon',
-    });
-    assert.deepEqual(config, {
-      minNonActive: 0,
-      maxNonActive: undefined,
-      retainSinceCreateMs: 5_400_000,
-      retainSinceLastActiveMs: defaultGarbageCollection.retainSinceLastActiveMs,
-    });
-    assert.equal(parseProgressDeadlineSeconds({ 'progress-deadline': '2m' }), 120);
-    assert.equal(parseProgressDeadlineSeconds({ 'progress-deadline': '1500ms' }), 600);
-  });
-});
-
 describe('The ConfigMaps of an installation', () => {
   const exampleOf = (name: string): Record<string, string> => {
     const configMap = makeConfigMaps().find(({ metadata }) => metadata.name === name);
     assert.deepEqual(Object.keys(configMap?.data ?? {}), ['_example']);
-    return parse(configMap?.data?.['_example'] ?? '') as Record<string, string>;
+    return (parse(configMap?.data?.['_example'] ?? '') ?? {}) as Record<string, string>;
   };
 
   it('show every key with the default that it has', () => {
@@ -110,10 +87,19 @@ describe('The ConfigMaps of an installation', () => {
       defaults: defaultServingDefaults,
       errors: [],
     });
-    assert.deepEqual(parseGarbageCollection(exampleOf('config-gc')), defaultGarbageCollection);
-    const deadline = exampleOf('config-deployment');
-    assert.deepEqual(Object.keys(deadline), ['progress-deadline']);
-    assert.equal(parseProgressDeadlineSeconds(deadline), defaultProgressDeadlineSeconds);
+    const config = makeServingConfig({ domain: 'a.b', externalPort: 80, gatewayServiceHost: 'g' });
+    for (const { metadata } of makeConfigMaps()) {
+      const taken = withConfigMap(config, metadata.name, exampleOf(metadata.name));
+      assert.deepEqual(taken, { config, errors: [] }, metadata.name);
+    }
+  });
+
+  it('are accepted as they are, and refused when a setting is changed in the example', () => {
+    for (const configMap of makeConfigMaps()) {
+      assert.equal(configMapFault(configMap), undefined, configMap.metadata.name);
+      const edited = { ...configMap, data: { _example: `${configMap.data?.['_example']}x: "y"` } };
+      assert.match(configMapFault(edited) ?? '', /^the update modifies a key in "_example"/);
+    }
   });
 
   it('show every key of the autoscaler that is read', () => {

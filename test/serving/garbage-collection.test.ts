@@ -2,8 +2,8 @@
 import assert from 'node:assert/strict';
 import type { Configuration, Revision } from '../../runtime/apis/serving/types.ts';
 import { collectRevisions } from '../../runtime/serving/configuration/garbage-collection.ts';
-import type { GarbageCollectionConfig } from '../../runtime/serving/serving-config.ts';
-import { defaultGarbageCollection } from '../../runtime/serving/serving-config.ts';
+import type { GarbageCollectionConfig } from '../../runtime/apis/serving/config-gc.ts';
+import { defaultGarbageCollection } from '../../runtime/apis/serving/config-gc.ts';
 
 const HOUR_MS = 3_600_000;
 const now = Date.parse('2026-03-01T00:00:00Z');

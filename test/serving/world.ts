@@ -6,7 +6,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Deployment } from '../../runtime/apis/apps/types.ts';
 import { deploymentKind } from '../../runtime/apis/apps/types.ts';
-import { defaultAutoscalerConfig } from '../../runtime/apis/autoscaling/config.ts';
 import type { PodAutoscaler } from '../../runtime/apis/autoscaling/types.ts';
 import { podAutoscalerKind } from '../../runtime/apis/autoscaling/types.ts';
 import type { Pod } from '../../runtime/apis/core/types.ts';
@@ -28,21 +27,20 @@ import type { PlannedEvent } from '../../runtime/kube/event-recorder.ts';
 import type { Action, Plan } from '../../runtime/kube/plan.ts';
 import { planConfiguration } from '../../runtime/serving/configuration/configuration.ts';
 import { planLabels } from '../../runtime/serving/labeler/labeler.ts';
+import type { ResolveImage } from '../../runtime/serving/revision/digest-resolver.ts';
+import { DigestResolver } from '../../runtime/serving/revision/digest-resolver.ts';
 import { planRevision } from '../../runtime/serving/revision/revision.ts';
 import { planRoute } from '../../runtime/serving/route/route.ts';
 import type { ServingConfig } from '../../runtime/serving/serving-config.ts';
-import { defaultGarbageCollection } from '../../runtime/serving/serving-config.ts';
+import { makeServingConfig } from '../../runtime/serving/serving-config.ts';
 import { planService } from '../../runtime/serving/service/service.ts';
 import { planPodAutoscaler } from '../../runtime/autoscaler/pod-autoscaler.ts';
 
-export const testConfig: ServingConfig = {
+export const testConfig: ServingConfig = makeServingConfig({
   domain: 'localhost',
   externalPort: 8080,
   gatewayServiceHost: 'knit-gateway.knative-serving.svc.cluster.local',
-  autoscaler: defaultAutoscalerConfig,
-  garbageCollection: defaultGarbageCollection,
-  progressDeadlineSeconds: 600,
-};
+});
 
 /** Rounds after which a world that still changes counts as never settling. */
 const ROUNDS_MAX = 60;
@@ -56,6 +54,9 @@ export class World {
   readonly errors: Error[] = [];
   private readonly objects = new Map<string, KubeObject>();
   private serial = 0;
+  /** What the image store answers. */
+  resolveImage: ResolveImage = () => '';
+  private readonly digests = new DigestResolver(() => undefined);
 
   get<T extends KubeObject>(kind: ResourceKind<T>, name: string): T | undefined {
     return this.objects.get(`${kind.group}/${kind.kind}/${name}`) as T | undefined;
@@ -178,6 +179,11 @@ export class World {
         pods: this.list(podKind).filter(
           (pod: Pod) => pod.metadata.labels?.[revisionLabelKey] === name,
         ),
+        digests: this.digests.resolve(revision, {
+          resolveImage: this.resolveImage,
+          skippedRegistries: this.config.deployment.skippedRegistries,
+          timeoutMs: this.config.deployment.digestResolutionTimeoutMs,
+        }),
       },
       this.config,
       this.nowMs,

@@ -186,7 +186,7 @@ function fieldOf(data: TemplateData, [field = '', key, ...more]: readonly string
 }
 
 const functions: Readonly<Record<string, (values: readonly Value[]) => Value>> = {
-  index: ([map, key]) => (typeof map === 'object' ? map[String(key)] : undefined),
+  index: ([map, key]) => (typeof map === 'object' ? (map[String(key)] ?? '') : ''),
   eq: ([first, ...others]) => others.some((other) => (other ?? '') === (first ?? '')),
   ne: ([first, second]) => (first ?? '') !== (second ?? ''),
   not: ([value]) => !isTrue(value),
@@ -199,9 +199,8 @@ const isTrue = (value: Value): boolean =>
     ? Object.keys(value).length > 0
     : value !== undefined && value !== '' && value !== false;
 
-/** A missing key of a map of strings prints as nothing, as Go's zero value does. */
 function printed(value: Value): string {
-  if (typeof value !== 'object') return String(value ?? '');
+  if (typeof value !== 'object') return String(value ?? '<no value>');
   const entries = Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1));
   return `map[${entries.map(([key, item]) => `${key}:${item}`).join(' ')}]`;
 }

@@ -6,6 +6,7 @@ import { chmodSync, mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { detectDriver } from '../../agent/detect-driver.ts';
 import { parseAddressPlan } from '../../agent/network/address-plan.ts';
+import { ImageStore } from '../../agent/images/image-store.ts';
 import { startAgent } from '../../agent/start-agent.ts';
 import { parseServiceRange } from '../../apiserver/admission/service-range.ts';
 import { publishKubernetesService } from '../../apiserver/kubernetes-service.ts';
@@ -150,6 +151,7 @@ await runChild('control', async (environment) => {
       domain: LOCAL_DOMAIN,
       externalPort: options.gatewayPort,
       gatewayServiceHost: GATEWAY_SERVICE_HOST,
+      ...(driver.driver === 'oci' ? { resolveImage: imageDigests(home.containers) } : {}),
     }),
     startAutoscaler(contextOf('autoscaler'), { statSocketPath: home.autoscalerSocket }),
     startEventing(contextOf('eventing'), { brokerIngressHost: BROKER_INGRESS_HOST }),
@@ -173,6 +175,12 @@ await runChild('control', async (environment) => {
     ...(driver.reason === undefined ? {} : { driverReason: driver.reason }),
   };
 });
+
+/** What a tag is in the local image store; bundles of the process driver are run by name. */
+function imageDigests(imageStoreRoot: string): (image: string) => string {
+  const store = new ImageStore(imageStoreRoot);
+  return (image) => store.resolve(image).imageID;
+}
 
 async function chooseDriver(
   wanted: 'auto' | 'oci' | 'process',

@@ -8,7 +8,7 @@ import {
   routingStateModifiedAnnotationKey,
 } from '../../apis/serving/labels.ts';
 import type { Configuration, Revision } from '../../apis/serving/types.ts';
-import type { GarbageCollectionConfig } from '../serving-config.ts';
+import type { GarbageCollectionConfig } from '../../apis/serving/config-gc.ts';
 
 /** The Revisions to delete, oldest first. */
 export function collectRevisions(

@@ -9,6 +9,7 @@ import type { Deployment } from '../../apis/apps/types.ts';
 import type { Container, EnvVar, PodSpec, Probe } from '../../apis/core/types.ts';
 import { parseGoDuration } from '../../apis/meta/go-duration.ts';
 import { controllerRef } from '../../apis/meta/object.ts';
+import { runtimeClassFor } from '../../apis/serving/config-deployment.ts';
 import { defaultPort, servingContainerIndex } from '../../apis/serving/default-revision-spec.ts';
 import {
   autoscalingPrefix,
@@ -35,7 +36,7 @@ export function makeDeployment(revision: Revision, config: ServingConfig): Deplo
   const labels = revisionLabels(revision);
   const annotations = revisionAnnotations(revision);
   const selector = { matchLabels: { [revisionUidLabelKey]: uid ?? '' } };
-  const template = { metadata: podMetadata(revision), spec: makePodSpec(revision) };
+  const template = { metadata: podMetadata(revision), spec: makePodSpec(revision, config) };
   const spec = {
     selector,
     template,
@@ -103,7 +104,7 @@ function podMetadata(revision: Revision): {
   return { labels: revisionLabels(revision), annotations };
 }
 
-function makePodSpec(revision: Revision): PodSpec {
+function makePodSpec(revision: Revision, config: ServingConfig): PodSpec {
   const {
     containerConcurrency: _concurrency,
     timeoutSeconds,
@@ -112,17 +113,60 @@ function makePodSpec(revision: Revision): PodSpec {
     ...podSpec
   } = revision.spec;
   const serving = servingContainerIndex(podSpec.containers);
+  const { containerStatuses, initContainerStatuses } = revision.status ?? {};
   return {
     ...podSpec,
-    containers: podSpec.containers.map((container, index) =>
-      index === serving
+    containers: podSpec.containers.map((given, index) => {
+      const container = withDigest(given, containerStatuses?.[index]);
+      return index === serving
         ? makeServingContainer(container, revision)
-        : makeSidecar(container, revision),
-    ),
+        : makeSidecar(container, revision);
+    }),
+    ...(podSpec.initContainers
+      ? {
+          initContainers: podSpec.initContainers.map((container, index) =>
+            withDigest(container, initContainerStatuses?.[index]),
+          ),
+        }
+      : {}),
     // What is in flight when a pod is told to stop may take as long as any request may.
     ...(timeoutSeconds === undefined ? {} : { terminationGracePeriodSeconds: timeoutSeconds }),
+    ...placementOf(revision, config),
   };
 }
+
+/** Where the configuration would have the pods; what the spec itself says wins. */
+function placementOf({ metadata, spec }: Revision, config: ServingConfig): Partial<PodSpec> {
+  const { deployment } = config;
+  const runtimeClassName = runtimeClassFor(deployment, metadata.labels ?? {});
+  const isSpread = deployment.defaultAffinity !== 'none' && spec['affinity'] === undefined;
+  return {
+    ...(runtimeClassName === undefined || spec['runtimeClassName'] !== undefined
+      ? {}
+      : { runtimeClassName }),
+    ...(isSpread ? { affinity: spreadOverNodes(metadata.name) } : {}),
+  };
+}
+
+const spreadOverNodes = (revision: string): object => ({
+  podAntiAffinity: {
+    preferredDuringSchedulingIgnoredDuringExecution: [
+      {
+        weight: 100,
+        podAffinityTerm: {
+          topologyKey: 'kubernetes.io/hostname',
+          labelSelector: { matchLabels: { [revisionLabelKey]: revision } },
+        },
+      },
+    ],
+  },
+});
+
+/** The spec keeps the tag; the pods run what it was when the Revision was made. */
+const withDigest = (
+  container: Container,
+  status: { readonly imageDigest?: string } | undefined,
+): Container => (status?.imageDigest ? { ...container, image: status.imageDigest } : container);
 
 function makeServingContainer(container: Container, revision: Revision): Container {
   const port = servingPortOf(revision);
@@ -176,5 +220,5 @@ function withPort(given: Probe, port: number): Probe {
 function progressDeadlineSecondsOf(revision: Revision, config: ServingConfig): number {
   const text = revision.metadata.annotations?.[progressDeadlineAnnotationKey];
   const valueMs = text === undefined ? undefined : parseGoDuration(text);
-  return valueMs === undefined ? config.progressDeadlineSeconds : valueMs / 1_000;
+  return valueMs === undefined ? config.deployment.progressDeadlineSeconds : valueMs / 1_000;
 }

@@ -13,8 +13,8 @@ export interface Diagnosis {
 }
 
 /**
- * Waiting for one of these will not end by itself. Upstream finds them when it resolves the image's
- * digest, before there is a pod, and reports them in the same words.
+ * Waiting for one of these will not end by itself, since nothing is pulled: they are reported at once,
+ * where upstream waits for the Deployment's progress deadline.
  */
 const missingImageReasons = new Set([
   'ErrImagePull',
@@ -23,14 +23,19 @@ const missingImageReasons = new Set([
   'InvalidImageName',
 ]);
 
-export function diagnosePods(deployment: Deployment, pods: readonly Pod[]): readonly Diagnosis[] {
+/** With `isAlwaysSchedulable`, a pod that finds no node is waited for. */
+export function diagnosePods(
+  deployment: Deployment,
+  pods: readonly Pod[],
+  isAlwaysSchedulable: boolean,
+): readonly Diagnosis[] {
   const wanted = deployment.spec.replicas ?? 1;
   if (wanted === 0 || (deployment.status?.availableReplicas ?? 0) > 0) return [];
   const pod = pods.find((candidate) => !candidate.metadata.deletionTimestamp);
   if (!pod) return [];
   const found: Diagnosis[] = [];
   for (const { type, status, reason = '', message = '' } of pod.status?.conditions ?? [])
-    if (type === 'PodScheduled' && status === 'False')
+    if (type === 'PodScheduled' && status === 'False' && !isAlwaysSchedulable)
       found.push({ condition: resourcesAvailable, reason, message });
   for (const container of pod.status?.containerStatuses ?? []) {
     const ended = container.lastState?.terminated ?? container.state?.terminated;
@@ -41,13 +46,7 @@ export function diagnosePods(deployment: Deployment, pods: readonly Pod[]): read
         reason: `ExitCode${ended.exitCode}`,
         message: `Container failed with: ${ended.message?.trim() || describeExit(ended.exitCode)}`,
       });
-    else if (waiting && missingImageReasons.has(waiting.reason))
-      found.push({
-        condition: containerHealthy,
-        reason: 'ContainerMissing',
-        message: `Unable to fetch image "${container.image}": ${waiting.message ?? waiting.reason}`,
-      });
-    else if (waiting && hasTimedOut(deployment))
+    else if (waiting && (missingImageReasons.has(waiting.reason) || hasTimedOut(deployment)))
       found.push({
         condition: resourcesAvailable,
         reason: waiting.reason,

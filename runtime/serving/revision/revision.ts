@@ -1,6 +1,5 @@
 /**
  * What a Revision needs next: its Deployment, its PodAutoscaler, and a status rolled up from them.
- * Tags are not resolved to digests yet: images are run as they are written.
  * Source: knative.dev/serving pkg/reconciler/revision, v1/revision_lifecycle.go.
  */
 import { isDeepStrictEqual } from 'node:util';
@@ -32,6 +31,7 @@ import type { Action, Plan } from '../../kube/plan.ts';
 import { childUpdate } from '../child.ts';
 import type { ServingConfig } from '../serving-config.ts';
 import { beginConditions, statusActions, timestamp } from '../status.ts';
+import type { Digests } from './digest-resolver.ts';
 import { makeDeployment } from './make-deployment.ts';
 import { makePodAutoscaler, reachabilityOf } from './make-pod-autoscaler.ts';
 import { diagnosePods } from './pod-diagnosis.ts';
@@ -42,6 +42,8 @@ export interface ObservedRevision {
   readonly deployment: Deployment | undefined;
   readonly podAutoscaler: PodAutoscaler | undefined;
   readonly pods: readonly Pod[];
+  /** What its images are, by digest. */
+  readonly digests: Digests;
 }
 
 const set = revisionConditions;
@@ -51,19 +53,27 @@ export function planRevision(
   config: ServingConfig,
   nowMs: number,
 ): Plan {
-  const { revision, deployment, podAutoscaler } = observed;
+  const { deployment, podAutoscaler, digests } = observed;
   const now = timestamp(nowMs);
+  if (digests.state !== 'resolved') return planUnresolved(observed.revision, digests, now);
+  const revision = withDigests(observed.revision, digests);
   let conditions = beginConditions(set, revision, now);
   const foreign = [deployment, podAutoscaler].find(
     (child) => child !== undefined && !isControlledBy(child, revision),
   );
   if (foreign) return planNotOwned(revision, foreign, now);
 
-  if (deployment) conditions = markDeployment(conditions, { deployment, pods: observed.pods, now });
+  if (!deployment) conditions = forgiveMissingImage(conditions, now);
+  else
+    conditions = markDeployment(conditions, {
+      deployment,
+      pods: observed.pods,
+      isAlwaysSchedulable: config.deployment.isAlwaysSchedulable,
+      now,
+    });
   conditions = markAutoscaler(conditions, podAutoscaler, now);
   const status: NonNullable<Revision['status']> = {
     ...revision.status,
-    containerStatuses: containerStatusesOf(revision),
     ...scaleOf(podAutoscaler),
     conditions: [...conditions],
   };
@@ -80,7 +90,7 @@ export function planRevision(
       ...(podAutoscaler
         ? childUpdate(podAutoscalerKind, podAutoscaler, desired)
         : [{ type: 'create', kind: podAutoscalerKind, object: desired } satisfies Action]),
-      ...statusActions(revisionKind, revision, status),
+      ...statusActions(revisionKind, observed.revision, status),
     ],
     events: isFirstReady
       ? [
@@ -93,6 +103,44 @@ export function planRevision(
         ]
       : [],
   };
+}
+
+/** Nothing is made for a Revision before it is known what it runs. */
+function planUnresolved(
+  revision: Revision,
+  digests: Exclude<Digests, { state: 'resolved' }>,
+  now: string,
+): Plan {
+  const before = beginConditions(set, revision, now);
+  const isFailed = digests.state === 'failed';
+  const message = isFailed ? digests.message : '';
+  const conditions = isFailed
+    ? markFalse(set, before, containerHealthy, { reason: 'ContainerMissing', message, now })
+    : markUnknown(set, before, resourcesAvailable, { reason: 'ResolvingDigests', message, now });
+  const status = { ...revision.status, conditions: [...conditions] };
+  return {
+    actions: statusActions(revisionKind, revision, status),
+    events: [],
+    ...(isFailed ? { error: new Error(message) } : {}),
+  };
+}
+
+function withDigests(
+  revision: Revision,
+  { containerStatuses, initContainerStatuses }: Extract<Digests, { state: 'resolved' }>,
+): Revision {
+  const status: NonNullable<Revision['status']> = {
+    ...revision.status,
+    containerStatuses: [...containerStatuses],
+  };
+  if (initContainerStatuses.length > 0) status.initContainerStatuses = [...initContainerStatuses];
+  return { ...revision, status };
+}
+
+/** An image that was missing and is found: there is no pod yet that could refute the failure. */
+function forgiveMissingImage(given: Conditions, now: string): Conditions {
+  if (getCondition(given, containerHealthy)?.reason !== 'ContainerMissing') return given;
+  return markUnknown(set, given, containerHealthy, { reason: 'Deploying', message: '', now });
 }
 
 function planNotOwned(revision: Revision, foreign: Deployment | PodAutoscaler, now: string): Plan {
@@ -144,9 +192,14 @@ const isFailed = (conditions: Conditions): boolean =>
 
 function markDeployment(
   given: Conditions,
-  options: { readonly deployment: Deployment; readonly pods: readonly Pod[]; readonly now: string },
+  options: {
+    readonly deployment: Deployment;
+    readonly pods: readonly Pod[];
+    readonly isAlwaysSchedulable: boolean;
+    readonly now: string;
+  },
 ): Conditions {
-  const { deployment, pods, now } = options;
+  const { deployment, pods, isAlwaysSchedulable, now } = options;
   let conditions = forgiveFailures(given, deployment, now);
   for (const { type, status, reason = '', message = '' } of deployment.status?.conditions ?? [])
     if (
@@ -154,7 +207,7 @@ function markDeployment(
       (type === 'ReplicaFailure' && status === 'True')
     )
       conditions = markFalse(set, conditions, resourcesAvailable, { reason, message, now });
-  for (const { condition, reason, message } of diagnosePods(deployment, pods))
+  for (const { condition, reason, message } of diagnosePods(deployment, pods, isAlwaysSchedulable))
     conditions = markFalse(set, conditions, condition, { reason, message, now });
   return conditions;
 }
@@ -200,12 +253,6 @@ function markAutoscaler(
     now,
   });
 }
-
-/** An image that names its digest is reported with it; others run as they are written. */
-const containerStatusesOf = (revision: Revision): { name: string; imageDigest?: string }[] =>
-  revision.spec.containers.map(({ name, image }) =>
-    image.includes('@sha256:') ? { name, imageDigest: image } : { name },
-  );
 
 /** Negative scales mean "not known" and are left out. */
 function scaleOf(podAutoscaler: PodAutoscaler | undefined): {

@@ -163,7 +163,9 @@ function servicePlan(
     const found = existing.get(service.metadata.name);
     existing.delete(service.metadata.name);
     if (found) {
-      actions.push(...childUpdate(coreServiceKind, withoutServerFields(found), service));
+      actions.push(
+        ...childUpdate(coreServiceKind, withoutServerFields(found), united(found, service)),
+      );
       continue;
     }
     actions.push({ type: 'create', kind: coreServiceKind, object: service });
@@ -179,6 +181,16 @@ function servicePlan(
     });
   return { actions, events };
 }
+
+/** Labels and annotations that others have put on a placeholder stay: visibility is set there by hand. */
+const united = (found: CoreService, desired: CoreService): CoreService => ({
+  ...desired,
+  metadata: {
+    ...desired.metadata,
+    labels: { ...found.metadata.labels, ...desired.metadata.labels },
+    annotations: { ...found.metadata.annotations, ...desired.metadata.annotations },
+  },
+});
 
 /** A Kubernetes API server adds fields of its own to a Service's spec, e.g. `internalTrafficPolicy`. */
 function withoutServerFields(service: CoreService): CoreService {

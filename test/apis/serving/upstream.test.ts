@@ -9,6 +9,7 @@ import type {
 } from '../../../runtime/apis/meta/kind-definition.ts';
 import type { KubeObject } from '../../../runtime/apis/meta/object.ts';
 import type { ServingAdmissionConfig } from '../../../runtime/apis/serving/admission-config.ts';
+import { configMapFault } from '../../../runtime/apis/serving/config-maps.ts';
 import { parseServingDefaults } from '../../../runtime/apis/serving/config-defaults.ts';
 import { makeServingDefinitions } from '../../../runtime/apis/serving/definitions.ts';
 import { parseFeatures, upstreamFeatures } from '../../../runtime/apis/serving/features.ts';
@@ -33,15 +34,12 @@ function configOf(configs: UpstreamCase['configs'] = {}): ServingAdmissionConfig
   };
 }
 
-const parsers: Readonly<Record<string, (data: Record<string, string>) => readonly string[]>> = {
-  'config-defaults': (data) => parseServingDefaults(data).errors,
-  'config-autoscaler': (data) => parseAutoscalerConfig(data).errors,
-};
-
 function ourVerdict(given: UpstreamCase): { error: string; defaulted?: unknown } {
   if (given.kind === 'ConfigMap') {
     const [[name, data] = ['', {}]] = Object.entries(given.configs ?? {});
-    return { error: parsers[name]?.(data)[0] ?? '' };
+    const metadata = { name, namespace: 'knative-serving' };
+    const configMap = { apiVersion: 'v1', kind: 'ConfigMap', metadata, data };
+    return { error: configMapFault(configMap) ?? '' };
   }
   const definition = makeServingDefinitions(() => configOf(given.configs)).find(
     ({ kind }) => kind === given.kind,
