@@ -5,7 +5,6 @@
 import { access, mkdir, mkdtemp, readFile, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { extract } from 'tar';
 import type { Logger } from '../../std/logger.ts';
 
 /** A download of about 50 MB. */
@@ -77,12 +76,20 @@ async function fetchNode(major: number, folder: string, options: NodeBinaryOptio
       { cwd: temporary, timeout: fetchTimeoutMs, cancelSignal: options.signal },
     );
     const packed = JSON.parse(stdout) as { filename: string }[];
-    await extract({
-      file: join(temporary, packed[0]?.filename ?? ''),
-      cwd: temporary,
-      strip: 1,
-      filter: (path) => path === 'package/bin/node' || path === 'package/package.json',
-    });
+    // Not in this process: 120 MB would pass through its heap, which never gives them back.
+    await execa(
+      'tar',
+      [
+        '-xzf',
+        join(temporary, packed[0]?.filename ?? ''),
+        '-C',
+        temporary,
+        '--strip-components=1',
+        'package/bin/node',
+        'package/package.json',
+      ],
+      { timeout: fetchTimeoutMs, cancelSignal: options.signal },
+    );
     await rm(join(temporary, packed[0]?.filename ?? ''));
     await execa(join(temporary, 'bin', 'node'), ['--version']);
     await rm(folder, { recursive: true, force: true });
