@@ -14,8 +14,10 @@ import {
 } from './api-request.ts';
 import type { ApiResponse, QuestionHandler, SubresourceHandler } from './api-response.ts';
 import { deleteCollection, deleteContext } from './collection-deletion.ts';
-import { healthPaths, makeAggregatedDiscovery, makeDocument } from './discovery.ts';
+import { healthPaths, makeDocument } from './discovery.ts';
+import { makeAggregatedDiscovery } from './discovery-documents.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
+import { findOpenApiUrl } from './openapi/openapi-documents.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
 import { parseDeleteOptions } from './delete-options.ts';
 import type { ObjectDeleter } from './object-deleter.ts';
@@ -28,6 +30,7 @@ import { openPodLog, type PodLogReader } from './pod-log.ts';
 import { isTrue } from './query-flag.ts';
 import { parseResourcePath } from './request-path.ts';
 import { toScale, withScale, type Scale } from './scale-subresource.ts';
+import type { Served } from './served-subresources.ts';
 import { formatGroupResource, StatusError } from './status-error.ts';
 import type { Store } from './store/store.ts';
 import type { ObjectRef, WriteResult } from './write-context.ts';
@@ -45,6 +48,8 @@ export interface ApiHandlerOptions {
    * `deployments.apps/rollback`. They win over the built-in ones. @default none
    */
   readonly subresources?: ReadonlyMap<string, SubresourceHandler>;
+  /** Subresources that leave HTTP, such as `pods/exec`, and are answered elsewhere. @default none */
+  readonly connections?: readonly string[];
   /** What answers a kind that `isVirtual`, by `selfsubjectreviews.authentication.k8s.io`. @default none */
   readonly questions?: ReadonlyMap<string, QuestionHandler>;
   /** Further documents by path, such as `/openid/v1/jwks`. @default none */
@@ -56,6 +61,7 @@ export interface ApiHandlerOptions {
 const AGGREGATED_DISCOVERY_TYPE =
   'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
 
+const IMMUTABLE = { 'Cache-Control': 'public, immutable', Vary: 'Accept' };
 const pageNotFound: ApiResponse = { type: 'text', code: 404, body: '404 page not found\n' };
 /** First segments of the paths that are served beside those of groups. */
 const knownRoots = new Set([
@@ -80,9 +86,13 @@ interface Target {
 export class ApiHandler {
   private readonly options: ApiHandlerOptions;
   private readonly reader: ObjectReader;
+  private readonly isServed: Served;
 
   constructor(options: ApiHandlerOptions) {
     this.options = options;
+    const { subresources, connections = [] } = options;
+    this.isServed = (name) =>
+      name === 'pods/log' || connections.includes(name) || subresources?.has(name) === true;
     this.reader = new ObjectReader(options);
   }
 
@@ -275,22 +285,34 @@ export class ApiHandler {
 
   private describe(request: ApiRequest): MaybePromise<ApiResponse> {
     const path = request.path.length > 1 ? request.path.replace(/\/$/, '') : request.path;
-    if (request.method !== 'GET') throw StatusError.unknownPath();
     if (healthPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`)))
       return { type: 'text', code: 200, body: 'ok' };
     const own = this.options.documents?.get(path);
-    if (own) return andThen(own(), (body) => ({ type: 'json', code: 200, body }));
+    if (own && request.method === 'GET')
+      return andThen(own(), (body) => ({ type: 'json', code: 200, body }));
     const { registry } = this.options;
     if (request.wantsAggregatedDiscovery && (path === '/api' || path === '/apis'))
       return {
         type: 'json',
         code: 200,
-        body: makeAggregatedDiscovery(registry, path === '/api'),
+        body: makeAggregatedDiscovery(registry, this.isServed, path === '/api'),
         contentType: AGGREGATED_DISCOVERY_TYPE,
+        isTagged: true,
+        headers: { 'Cache-Control': 'public', Vary: 'Accept' },
       };
-    const body = makeDocument(registry, path, this.options.serverAddress);
+    const { serverAddress } = this.options;
+    const body = makeDocument(registry, path, { isServed: this.isServed, serverAddress });
     if (body === undefined) throw StatusError.unknownPath();
-    return { type: 'json', code: 200, body };
+    // As upstream, where the list of groups is told whatever the method.
+    if (request.method !== 'GET' && path !== '/apis') throw StatusError.methodNotAllowed();
+    const { hash } = request.query;
+    if (hash === undefined || !path.startsWith('/openapi/v3/'))
+      return { type: 'json', code: 200, body, isTagged: path.startsWith('/openapi/v') };
+    const current = findOpenApiUrl(registry, path);
+    // The address is that of a document that never changes: whoever has an old one is sent on.
+    return current?.endsWith(`hash=${hash}`)
+      ? { type: 'json', code: 200, body, isTagged: true, headers: IMMUTABLE }
+      : { type: 'text', code: 301, body: '', headers: { Location: current ?? path } };
   }
 }
 

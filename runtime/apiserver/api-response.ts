@@ -15,8 +15,16 @@ export type ApiResponse =
       readonly durable?: Promise<void> | undefined;
       /** Overrides `application/json`. */
       readonly contentType?: string;
+      /** A document that clients keep, and ask for again by its tag. @default false */
+      readonly isTagged?: boolean;
+      readonly headers?: Readonly<Record<string, string>>;
     }
-  | { readonly type: 'text'; readonly code: number; readonly body: string }
+  | {
+      readonly type: 'text';
+      readonly code: number;
+      readonly body: string;
+      readonly headers?: Readonly<Record<string, string>>;
+    }
   | {
       readonly type: 'watch';
       readonly timeoutSeconds: number | undefined;

@@ -1,24 +1,31 @@
 /**
- * What the server serves, told to clients: `/version`, `/api`, `/apis` (plain and aggregated) and
- * the resource lists. Pure.
+ * The documents that clients read before they address any object, by path: `/version`, `/api`,
+ * `/apis`, the resource lists and OpenAPI. Pure.
  */
-import type { KindRegistry, Resource } from './kind-registry.ts';
+import {
+  makeApiGroup,
+  makeApiGroupList,
+  makeApiResourceList,
+  makeApiVersions,
+} from './discovery-documents.ts';
+import type { KindRegistry } from './kind-registry.ts';
 import { makeOpenApi, makeOpenApiIndex, makeSwagger } from './openapi/openapi-documents.ts';
+import type { Served } from './served-subresources.ts';
 
-/** The Kubernetes version whose behaviour this server follows; Knative asks for 1.34 at least. */
-const kubernetesVersion = { major: '1', minor: '34', gitVersion: 'v1.34.0+knit' };
-
-const objectVerbs = [
-  'create',
-  'delete',
-  'deletecollection',
-  'get',
-  'list',
-  'patch',
-  'update',
-  'watch',
-];
-const subresourceVerbs = ['get', 'patch', 'update'];
+/**
+ * The Kubernetes version whose answers this server's are held against. Clients compare numbers: kubectl
+ * warns beyond one minor version of difference, Knative refuses less than 1.34. The suffix says whose
+ * build it is.
+ */
+const kubernetesVersion = {
+  major: '1',
+  minor: '36',
+  emulationMajor: '1',
+  emulationMinor: '36',
+  minCompatibilityMajor: '1',
+  minCompatibilityMinor: '35',
+  gitVersion: 'v1.36.3+knit',
+};
 
 export const healthPaths = ['/healthz', '/livez', '/readyz'];
 
@@ -31,7 +38,7 @@ export const isPublicPath = (path: string): boolean =>
 export function makeDocument(
   registry: KindRegistry,
   path: string,
-  serverAddress: () => string,
+  { isServed, serverAddress }: { isServed: Served; serverAddress: () => string },
 ): unknown {
   if (path === '/version') return makeVersion();
   if (path === '/')
@@ -45,11 +52,11 @@ export function makeDocument(
   const [, root, first = '', second, ...rest] = path.split('/');
   if (rest.length > 0) return undefined;
   if (root === 'api')
-    return second === undefined ? makeApiResourceList(registry, '', first) : undefined;
+    return second === undefined ? makeApiResourceList(registry, isServed, '', first) : undefined;
   if (root !== 'apis') return undefined;
   return second === undefined
     ? makeApiGroup(registry, first)
-    : makeApiResourceList(registry, first, second);
+    : makeApiResourceList(registry, isServed, first, second);
 }
 
 const makeVersion = (): unknown => ({
@@ -61,123 +68,3 @@ const makeVersion = (): unknown => ({
   compiler: 'node',
   platform: `${process.platform}/${process.arch === 'x64' ? 'amd64' : process.arch}`,
 });
-
-const makeApiVersions = (serverAddress: string): unknown => ({
-  kind: 'APIVersions',
-  versions: ['v1'],
-  serverAddressByClientCIDRs: [{ clientCIDR: '0.0.0.0/0', serverAddress }],
-});
-
-const makeApiGroupList = (registry: KindRegistry): unknown => ({
-  kind: 'APIGroupList',
-  apiVersion: 'v1',
-  groups: [...registry.groups.keys()]
-    .filter((group) => group !== '')
-    .map((group) => describeGroup(registry, group)),
-});
-
-/** @returns undefined when the group is unknown. */
-function makeApiGroup(registry: KindRegistry, group: string): unknown {
-  if (group === '' || !registry.groups.has(group)) return undefined;
-  return { kind: 'APIGroup', apiVersion: 'v1', ...describeGroup(registry, group) };
-}
-
-/** @returns undefined when the version is unknown. */
-function makeApiResourceList(registry: KindRegistry, group: string, version: string): unknown {
-  const resources = resourcesOf(registry, group, version);
-  if (resources.length === 0) return undefined;
-  return {
-    kind: 'APIResourceList',
-    apiVersion: 'v1',
-    groupVersion: group === '' ? version : `${group}/${version}`,
-    resources: resources.flatMap((resource) => [
-      {
-        name: resource.plural,
-        singularName: resource.definition.singular,
-        namespaced: resource.definition.namespaced,
-        kind: resource.kind,
-        verbs: verbsOf(resource),
-        ...(resource.definition.shortNames ? { shortNames: resource.definition.shortNames } : {}),
-        ...(resource.definition.categories ? { categories: resource.definition.categories } : {}),
-      },
-      ...subresourcesOf(resource).map(({ name, kind, verbs, scale }) => ({
-        name: `${resource.plural}/${name}`,
-        singularName: '',
-        namespaced: resource.definition.namespaced,
-        kind,
-        verbs,
-        ...(scale ? { group: 'autoscaling', version: 'v1' } : {}),
-      })),
-    ]),
-  };
-}
-
-/** The aggregated form: all groups of `/api` (core) or `/apis` (the others) in one answer. */
-export const makeAggregatedDiscovery = (registry: KindRegistry, isCore: boolean): unknown => ({
-  kind: 'APIGroupDiscoveryList',
-  apiVersion: 'apidiscovery.k8s.io/v2',
-  metadata: {},
-  items: [...registry.groups]
-    .filter(([group]) => (group === '') === isCore)
-    .map(([group, versions]) => ({
-      metadata: { ...(group === '' ? {} : { name: group }), creationTimestamp: null },
-      versions: versions.map((version) => ({
-        version,
-        freshness: 'Current',
-        resources: resourcesOf(registry, group, version).map((resource) =>
-          describeResource(resource),
-        ),
-      })),
-    })),
-});
-
-const verbsOf = ({ definition }: Resource): readonly string[] =>
-  definition.isVirtual ? ['create'] : objectVerbs;
-
-function describeResource(resource: Resource): unknown {
-  const { definition } = resource;
-  const subresources = subresourcesOf(resource).map(({ name, kind, verbs, scale }) => ({
-    subresource: name,
-    responseKind: scale
-      ? { group: 'autoscaling', version: 'v1', kind }
-      : { group: resource.group, version: resource.version, kind },
-    verbs,
-  }));
-  return {
-    resource: resource.plural,
-    responseKind: { group: resource.group, version: resource.version, kind: resource.kind },
-    scope: definition.namespaced ? 'Namespaced' : 'Cluster',
-    singularResource: definition.singular,
-    verbs: verbsOf(resource),
-    ...(definition.shortNames ? { shortNames: definition.shortNames } : {}),
-    ...(definition.categories ? { categories: definition.categories } : {}),
-    ...(subresources.length > 0 ? { subresources } : {}),
-  };
-}
-
-interface Subresource {
-  readonly name: string;
-  readonly kind: string;
-  readonly verbs: readonly string[];
-  readonly scale?: boolean;
-}
-
-function subresourcesOf({ definition, kind, storeName }: Resource): Subresource[] {
-  const subresources: Subresource[] = [];
-  if (definition.hasStatus) subresources.push({ name: 'status', kind, verbs: subresourceVerbs });
-  if (definition.scale)
-    subresources.push({ name: 'scale', kind: 'Scale', verbs: subresourceVerbs, scale: true });
-  if (storeName === '/pods') subresources.push({ name: 'log', kind, verbs: ['get'] });
-  return subresources;
-}
-
-function describeGroup(registry: KindRegistry, group: string): object {
-  const versions = (registry.groups.get(group) ?? []).map((version) => ({
-    groupVersion: `${group}/${version}`,
-    version,
-  }));
-  return { name: group, versions, preferredVersion: versions[0] };
-}
-
-const resourcesOf = (registry: KindRegistry, group: string, version: string): Resource[] =>
-  registry.resources.filter((resource) => resource.group === group && resource.version === version);

@@ -166,7 +166,12 @@ export class HttpListener {
       await sendAnswer(response, code, encoded, { acceptEncoding: headers['accept-encoding'] });
       return;
     }
-    const form = codec.negotiate({ accept: headers.accept, path, query });
+    const form = codec.negotiate({
+      accept: headers.accept,
+      userAgent: headers['user-agent'],
+      path,
+      query,
+    });
     onForm(form);
     const decoded = codec.decode(await bodies.read(request), mediaTypeOf(headers['content-type']));
     const warnings: string[] = [];
@@ -202,6 +207,7 @@ export class HttpListener {
       case 'text': {
         const contentType = 'text/plain; charset=utf-8';
         const encoded = { bytes: Buffer.from(answer.body), contentType };
+        setHeaders(response, answer.headers);
         return sendAnswer(response, answer.code, encoded, { acceptEncoding });
       }
       case 'watch':
@@ -216,7 +222,9 @@ export class HttpListener {
         }
         const { code, body, contentType } = answer;
         const encoded = form.encode(body, contentType);
-        return sendAnswer(response, code, encoded, { acceptEncoding });
+        setHeaders(response, answer.headers);
+        const ifNoneMatch = answer.isTagged ? (request.headers['if-none-match'] ?? '') : undefined;
+        return sendAnswer(response, code, encoded, { acceptEncoding, ifNoneMatch });
       }
     }
   }
@@ -232,6 +240,13 @@ export class HttpListener {
     const parameters = new URLSearchParams(mark < 0 ? '' : url.slice(mark + 1));
     await upgrade({ request, socket, head, path, query: parameters, user });
   }
+}
+
+function setHeaders(
+  response: HttpResponse,
+  headers: Readonly<Record<string, string>> | undefined,
+): void {
+  for (const [name, value] of Object.entries(headers ?? {})) response.setHeader(name, value);
 }
 
 function auditIdOf({ headers }: HttpRequest): string {

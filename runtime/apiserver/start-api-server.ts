@@ -51,7 +51,7 @@ import { makeSchemaDecoder } from './schema/builtin-decoder.ts';
 import { makePodSubresources } from './pod-subresources.ts';
 import type { PodLogReader } from './pod-log.ts';
 import { openKeyFile } from './store/key-file.ts';
-import { makePodUpgrades } from './streams/pod-upgrades.ts';
+import { makePodUpgrades, podConnections } from './streams/pod-upgrades.ts';
 import type { PodStreams } from './streams/pod-streams.ts';
 import { openLmdbJournal } from './store/lmdb-journal.ts';
 import { ObjectStore } from './store/object-store.ts';
@@ -178,6 +178,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       ...makePodSubresources({ store, writer, deleter }),
       ['namespaces/finalize', makeFinalizeHandler({ writer })],
     ]),
+    connections: options.podStreams ? podConnections : [],
     questions: access.questions,
     documents: new Map([
       [JWKS_PATH, () => access.tokens.jwks()],

@@ -5,6 +5,7 @@ import { patchCases } from './cases/patch.ts';
 import { applyCases } from './cases/apply.ts';
 import { deleteCases } from './cases/delete.ts';
 import { kindCases } from './cases/kinds.ts';
+import { discoveryCases } from './cases/discovery.ts';
 import { networkCases } from './cases/network.ts';
 import { readCases } from './cases/read.ts';
 import { updateCases } from './cases/update.ts';
@@ -19,5 +20,6 @@ export const topics: Readonly<Record<string, readonly Case[]>> = {
   delete: deleteCases,
   watch: watchCases,
   network: networkCases,
+  discovery: discoveryCases,
   kinds: kindCases,
 };

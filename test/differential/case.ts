@@ -25,6 +25,10 @@ export interface Step {
   readonly isSilent?: boolean;
   /** Only these parts of the answer's body are compared (dotted paths). */
   readonly only?: readonly string[];
+  /** What of a success is compared, where paths cannot say it; the body before it is normalised. */
+  readonly view?: (body: any, variables: Variables) => unknown;
+  /** Headers of the answer that are compared too, in lower case. */
+  readonly withHeaders?: readonly string[];
   /** The answer's `managedFields` are compared; otherwise they are left out. */
   readonly withManagedFields?: boolean;
   /** Ends a stream after this many events; without it a stream is read to its end. */
@@ -45,6 +49,8 @@ export interface Answer {
   readonly contentType: string;
   readonly warnings: readonly string[];
   readonly retryAfter: string | undefined;
+  /** By their names in lower case. */
+  readonly headers: Readonly<Record<string, string | undefined>>;
   /** Parsed JSON, the events of a watch, or text. */
   readonly body: any;
 }

@@ -5,6 +5,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { PodRefusal } from '../../runtime/apis/core/pod-refusal.ts';
 import { makeLocalPki } from '../../runtime/apiserver/make-local-pki.ts';
 import { startApiServer } from '../../runtime/apiserver/start-api-server.ts';
 import { allDefinitions } from '../../runtime/cli/all-definitions.ts';
@@ -23,6 +24,11 @@ export async function startKnitApiServer(): Promise<ApiUnderTest & { close(): Pr
     tls: { host: '127.0.0.1', port: 0, cert: pki.cert, key: pki.key, clientCa: pki.ca },
     token: pki.token,
     mountsServiceAccountTokens: true,
+    // There is no node whose containers could be entered, as beside the real server.
+    podStreams: {
+      exec: () => Promise.reject(new PodRefusal(404, 'no node runs this pod')),
+      connect: () => Promise.reject(new PodRefusal(404, 'no node runs this pod')),
+    },
     serviceCidr: '10.0.0.0/16',
   });
   return {

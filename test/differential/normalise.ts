@@ -49,10 +49,16 @@ export class Normaliser {
   normalise(
     request: string,
     answer: Answer,
-    options: { only: readonly string[] | undefined; withManagedFields: boolean },
+    options: {
+      only: readonly string[] | undefined;
+      view: ((body: any) => unknown) | undefined;
+      withHeaders: readonly string[];
+      withManagedFields: boolean;
+    },
   ): TranscriptEntry {
     const { status, contentType, warnings, retryAfter } = answer;
-    const whole = this.value(answer.body, '', options.withManagedFields);
+    const seen = options.view && status < 300 ? viewOf(answer.body, options.view) : answer.body;
+    const whole = this.value(seen, '', options.withManagedFields);
     const body = options.only
       ? Object.fromEntries(options.only.map((path) => [path, pick(whole, path)]))
       : whole;
@@ -62,6 +68,13 @@ export class Normaliser {
       contentType,
       ...(warnings.length === 0 ? {} : { warnings: warnings.map((text) => this.text(text)) }),
       ...(retryAfter === undefined ? {} : { retryAfter }),
+      ...(options.withHeaders.length === 0
+        ? {}
+        : {
+            headers: Object.fromEntries(
+              options.withHeaders.map((name) => [name, answer.headers[name] ?? null]),
+            ),
+          }),
       body,
     };
   }
@@ -153,6 +166,15 @@ function visit(value: unknown, onObject: (object: object) => void): void {
   if (typeof value !== 'object' || value === null) return;
   if (!Array.isArray(value)) onObject(value);
   for (const item of Object.values(value)) visit(item, onObject);
+}
+
+/** A body of another shape than the case expects is a difference, and no reason to stop. */
+function viewOf(body: unknown, view: (body: any) => unknown): unknown {
+  try {
+    return view(body);
+  } catch {
+    return body;
+  }
 }
 
 function pick(value: unknown, path: string): unknown {

@@ -23,6 +23,7 @@ export interface TranscriptEntry {
   readonly contentType: string;
   readonly warnings?: readonly string[];
   readonly retryAfter?: string;
+  readonly headers?: Readonly<Record<string, string | null>>;
   readonly body: unknown;
 }
 
@@ -66,6 +67,8 @@ export async function runCase(api: ApiUnderTest, given: Case): Promise<Transcrip
     entries.push(
       normaliser.normalise(`${sent.method} ${sent.path}`, answer, {
         only: step.only,
+        view: step.view && ((body) => step.view?.(body, variables)),
+        withHeaders: step.withHeaders ?? [],
         withManagedFields: step.withManagedFields ?? false,
       }),
     );
@@ -166,7 +169,16 @@ async function readAnswer(response: IncomingMessage, step: Step): Promise<Answer
     }
   };
   const body = isStream ? text.split('\n').filter(Boolean).map(parse) : parse(text);
-  return { status, contentType, warnings, retryAfter: headers['retry-after'], body };
+  return {
+    status,
+    contentType,
+    warnings,
+    retryAfter: headers['retry-after'],
+    headers: Object.fromEntries(
+      Object.entries(headers).map(([name, value]) => [name, value?.toString()]),
+    ),
+    body,
+  };
 }
 
 async function readAll(response: IncomingMessage): Promise<string> {

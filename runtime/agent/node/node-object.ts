@@ -71,7 +71,7 @@ export async function writeNode(
       operatingSystem: platform(),
       kernelVersion: release(),
       containerRuntimeVersion: runtimeVersion,
-      kubeletVersion: 'v1.34.0+knit',
+      kubeletVersion: 'v1.36.3+knit',
     },
   };
   await client.patch(

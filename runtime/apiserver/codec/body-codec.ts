@@ -8,6 +8,8 @@ import type { ServerWatchEvent } from '../watch.ts';
 /** What decides about the form of an answer. */
 export interface FormRequest {
   readonly accept: string | undefined;
+  /** Who asks: people read with tools that have a name. */
+  readonly userAgent: string | undefined;
   /** Without query. */
   readonly path: string;
   readonly query: Readonly<Record<string, string>>;

@@ -17,15 +17,21 @@ export function parseJson(bytes: Buffer): unknown {
   return body;
 }
 
-export const makeJsonForm = (rendering: Rendering): AnswerForm => ({
+/** @param isPretty indented, for people. */
+export const makeJsonForm = (rendering: Rendering, isPretty = false): AnswerForm => ({
   rendering,
-  encode: encodeJson,
+  encode: isPretty ? encodePrettyJson : encodeJson,
   watchType: 'application/json',
   encodeEvent: encodeJsonEvent,
 });
 
 export const encodeJson = (body: unknown, contentType = 'application/json'): EncodedBody => ({
   bytes: Buffer.from(`${JSON.stringify(body)}\n`),
+  contentType,
+});
+
+const encodePrettyJson = (body: unknown, contentType = 'application/json'): EncodedBody => ({
+  bytes: Buffer.from(`${JSON.stringify(body, undefined, 2)}\n`),
   contentType,
 });
 

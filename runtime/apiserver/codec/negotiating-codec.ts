@@ -60,10 +60,11 @@ export const makeNegotiatingCodec = (hasMessages: (path: string) => boolean): Bo
     throw StatusError.unsupportedMediaType(supported);
   },
 
-  negotiate({ accept, path, query }) {
+  negotiate({ accept, userAgent, path, query }) {
     const isObjects = path.startsWith('/api/') || path.startsWith('/apis/');
     if (path === '/openapi/v2' && asksForSwaggerProtobuf(accept)) return swaggerProtobufForm;
-    if (!isObjects || !accept) return makeJsonForm(plainRendering);
+    const isPretty = wantsPretty(query['pretty'], userAgent) || path === '/version';
+    if (!isObjects || !accept) return makeJsonForm(plainRendering, isPretty);
     const clauses = parseAccept(accept);
     // As upstream, whose web framework looks for the type before anything reads its parameters.
     if (!clauses.some(({ type }) => type === '*/*' || isSupported(type)))
@@ -75,7 +76,7 @@ export const makeNegotiatingCodec = (hasMessages: (path: string) => boolean): Bo
         const form = renderingOf(clause);
         if (!form || (type === YAML_TYPE && isWatch)) continue;
         if (type === PROTOBUF_TYPE && !fitsProtobuf(form, path, hasMessages)) continue;
-        return formMakers[type](withObjects(form, query));
+        return formMakers[type](withObjects(form, query), isPretty);
       }
     throw StatusError.notAcceptable(supported);
   },
@@ -87,6 +88,12 @@ const fitsProtobuf = (
   path: string,
   hasMessages: (path: string) => boolean,
 ): boolean => as !== 'table' && (as !== 'object' || hasMessages(path));
+
+/** The programs by which people look at an API. */
+const readByPeople = /^(?:curl|Wget|Mozilla\/5\.0)/;
+
+const wantsPretty = (pretty: string | undefined, userAgent = ''): boolean =>
+  pretty ? /^(?:1|t|true)$/i.test(pretty) : readByPeople.test(userAgent);
 
 type FormRendering = Pick<Rendering, 'as' | 'version'>;
 

@@ -1,4 +1,5 @@
 /** Writes whole answers: headers, compression, length. */
+import { createHash } from 'node:crypto';
 import { promisify } from 'node:util';
 import { constants, gzip } from 'node:zlib';
 import type { AnswerForm, EncodedBody } from '../codec/body-codec.ts';
@@ -15,11 +16,24 @@ export async function sendAnswer(
   response: HttpResponse,
   code: number,
   encoded: EncodedBody,
-  options: { readonly acceptEncoding: string | undefined },
+  options: {
+    readonly acceptEncoding: string | undefined;
+    /** Given for an answer that has a tag: what the client has already. */
+    readonly ifNoneMatch?: string | undefined;
+  },
 ): Promise<void> {
   const { contentType } = encoded;
   let { bytes } = encoded;
   if (response.headersSent || isClosed(response)) return;
+  if (options.ifNoneMatch !== undefined) {
+    const tag = `"${createHash('sha512').update(bytes).digest('hex').toUpperCase()}"`;
+    response.setHeader('ETag', tag);
+    if (options.ifNoneMatch.includes(tag)) {
+      response.writeHead(304);
+      response.end();
+      return;
+    }
+  }
   if (bytes.length > GZIP_BYTES_MIN && acceptsGzip(options.acceptEncoding)) {
     bytes = await compress(bytes, { level: constants.Z_BEST_SPEED });
     if (response.headersSent || isClosed(response)) return;

@@ -15,19 +15,29 @@ const PRESERVE_UNKNOWN = 'x-kubernetes-preserve-unknown-fields';
 const LIST_META = 'meta.v1.ListMeta';
 const queryParameters = ['dryRun', 'fieldManager', 'fieldValidation', 'force'];
 
+interface OpenApiIndex {
+  readonly paths: Readonly<Record<string, { readonly serverRelativeURL: string }>>;
+}
+
 /** By the registry's list of resources, which is another one after each change. */
-const indexes = new WeakMap<readonly Resource[], unknown>();
+const indexes = new WeakMap<readonly Resource[], OpenApiIndex>();
 
 /** The index of version 3: documents by group and version, each with a hash that clients cache by. */
-export function makeOpenApiIndex(registry: KindRegistry): unknown {
+export function makeOpenApiIndex(registry: KindRegistry): OpenApiIndex {
   const { resources } = registry;
   const known = indexes.get(resources) ?? buildIndex(registry);
   indexes.set(resources, known);
   return known;
 }
 
-function buildIndex(registry: KindRegistry): unknown {
-  const paths: Record<string, unknown> = {};
+/** Where a document of version 3 is found with the hash of what it says now. */
+export function findOpenApiUrl(registry: KindRegistry, path: string): string | undefined {
+  const { paths } = makeOpenApiIndex(registry);
+  return paths[path.slice('/openapi/v3/'.length)]?.serverRelativeURL;
+}
+
+function buildIndex(registry: KindRegistry): OpenApiIndex {
+  const paths: Record<string, { serverRelativeURL: string }> = {};
   for (const [group, versions] of registry.groups)
     for (const version of versions) {
       const path = groupVersionPath(group, version);

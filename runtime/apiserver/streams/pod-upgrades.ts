@@ -13,6 +13,9 @@ import { parseExecParameters, serveExec } from './exec-endpoint.ts';
 import type { PodStreams } from './pod-streams.ts';
 import { parsePorts, servePortForward } from './port-forward-endpoint.ts';
 
+/** What is served here, as discovery names it. */
+export const podConnections: readonly string[] = ['pods/exec', 'pods/portforward'];
+
 /** For `HttpListenerOptions.upgrade`. */
 export function makePodUpgrades(
   store: Store,
