@@ -6,7 +6,7 @@
 import { createHash } from 'node:crypto';
 import { isBuiltinKind } from '../apis/schema/type-table.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
-import { namespacesStore } from './object-writer.ts';
+import { namespacesStore } from './object-rules.ts';
 import { subresourcesOf, type Served, type Subresource } from './served-subresources.ts';
 
 /** Upstream's own groups by their priority; all others follow by name. */

@@ -189,12 +189,15 @@ const isCollectionLike = (value: object): boolean =>
   Array.isArray((value as { rows?: unknown }).rows);
 
 /** Upstream tells conflicts in the order of a map in memory, which is another each time. */
-const inOrder = (causes: any[]): unknown[] =>
-  causes.every((cause) => cause?.reason === 'FieldManagerConflict')
-    ? causes.sort((a, b) => String(a.field).localeCompare(String(b.field)))
+const inOrder = (causes: unknown[]): unknown[] =>
+  causes.every((cause) => fieldOf(cause, 'reason') === 'FieldManagerConflict')
+    ? causes.sort((a, b) => fieldOf(a, 'field').localeCompare(fieldOf(b, 'field')))
     : causes;
 
-function distinct(items: readonly unknown[]): any[] {
+const fieldOf = (value: unknown, key: string): string =>
+  String((value as Record<string, unknown> | null)?.[key]);
+
+function distinct(items: readonly unknown[]): unknown[] {
   return [...new Map(items.map((item) => [JSON.stringify(item), item])).values()];
 }
 
