@@ -49,7 +49,7 @@ export function defaultService(object: CoreService, { old }: AdmissionContext): 
   return {
     ...object,
     spec,
-    status: { loadBalancer: {}, ...(object.status as object | undefined) },
+    status: { loadBalancer: {}, ...object.status },
   };
 }
 
