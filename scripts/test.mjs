@@ -14,8 +14,11 @@ import {
 
 requireNode();
 installNpmPackages();
-// Python's function server needs Python; the custom runtimes that are tested are shell and curl.
-const system = installSystemPackages({ more: { python3: 'python3', curl: 'curl' } });
+// Python's function server needs Python; the custom runtimes that are tested are shell and curl;
+// kubectl is the client that everybody has.
+const system = installSystemPackages({
+  more: { python3: 'python3', curl: 'curl', kubectl: 'kubernetes-client' },
+});
 if (!system.ok) {
   console.error(`the tests run real containers and need what is missing: ${system.reason}`);
   process.exit(1);
@@ -29,12 +32,12 @@ const args = process.argv.slice(2);
 const runs = [
   await mocha(
     [process.execPath],
-    ['dist/test/**/*.test.js', '--ignore', 'dist/test/e2e/**', ...args],
+    ['dist/test/**/*.test.js', '--ignore', 'dist/test/{clients,e2e}/**', ...args],
   ),
   // End to end in a network namespace of its own: whatever reaches for a network fails there.
   await mocha(
     ['unshare', '--net', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"', process.execPath],
-    ['dist/test/e2e/**/*.test.js', ...args],
+    ['dist/test/{clients,e2e}/**/*.test.js', ...args],
   ),
 ];
 const sum = (key) => runs.reduce((total, run) => total + run[key], 0);

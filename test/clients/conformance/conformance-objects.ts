@@ -1,6 +1,14 @@
 /** The objects that Knative's test programs expect in the cluster before they start. */
-import { KubeConfig, KubernetesObjectApi, type KubernetesObject } from '@kubernetes/client-node';
+import {
+  ApiException,
+  KubeConfig,
+  KubernetesObjectApi,
+  type KubernetesObject,
+} from '@kubernetes/client-node';
 import { join } from 'node:path';
+import type { Settings } from './conformance-programs.ts';
+
+type ConfigMap = KubernetesObject & { data?: Record<string, string> };
 
 const namespace = (name: string): KubernetesObject => ({
   apiVersion: 'v1',
@@ -47,9 +55,50 @@ const objects: readonly (KubernetesObject & Record<string, unknown>)[] = [
   },
 ];
 
-export async function conformanceObjects(home: string): Promise<void> {
-  const config = new KubeConfig();
-  config.loadFromFile(join(home, 'kubeconfig'));
-  const api = KubernetesObjectApi.makeApiClient(config);
+export async function createObjects(home: string): Promise<void> {
+  const api = connect(home);
   for (const object of objects) await api.create(object);
 }
+
+/** @returns what takes the settings back. */
+export async function applySettings(
+  home: string,
+  settings: Settings,
+): Promise<() => Promise<void>> {
+  const api = connect(home);
+  const before: ConfigMap[] = [];
+  for (const [name, data] of Object.entries(settings)) {
+    const found = await readConfigMap(api, name);
+    before.push(found);
+    await writeConfigMap(api, { ...found, data: { ...found.data, ...data } });
+  }
+  return async () => {
+    for (const { metadata, data } of before) {
+      const found = await readConfigMap(api, metadata?.name ?? '');
+      await writeConfigMap(api, { ...found, data: data ?? {} });
+    }
+  };
+}
+
+const connect = (home: string): KubernetesObjectApi => {
+  const config = new KubeConfig();
+  config.loadFromFile(join(home, 'kubeconfig'));
+  return KubernetesObjectApi.makeApiClient(config);
+};
+
+async function readConfigMap(api: KubernetesObjectApi, name: string): Promise<ConfigMap> {
+  const wanted = {
+    apiVersion: 'v1',
+    kind: 'ConfigMap',
+    metadata: { name, namespace: 'knative-serving' },
+  };
+  try {
+    return await api.read<ConfigMap>(wanted);
+  } catch (error) {
+    if (error instanceof ApiException && error.code === 404) return wanted;
+    throw error;
+  }
+}
+
+const writeConfigMap = (api: KubernetesObjectApi, object: ConfigMap): Promise<unknown> =>
+  object.metadata?.resourceVersion === undefined ? api.create(object) : api.replace(object);

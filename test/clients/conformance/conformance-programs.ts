@@ -12,21 +12,66 @@ export const SERVING_MODULE = 'knative.dev/serving';
 /** The newest version whose dependencies the module proxy serves all of. */
 export const SERVING_VERSION = '0.47.0';
 
-/** Test programs by the name they are called by here, with their package. */
+/** Data by the name of a ConfigMap of knative-serving. */
+export type Settings = Readonly<Record<string, Readonly<Record<string, string>>>>;
+
+export interface TestProgram {
+  readonly package: string;
+  /** What upstream's script sets while the program runs. */
+  readonly settings?: Settings;
+}
+
+const features = (...names: string[]): Settings => ({
+  'config-features': Object.fromEntries(names.map((name) => [name, 'Enabled'])),
+});
+
+/** Test programs by the name they are called by here. */
 export const programs = {
-  api: 'test/conformance/api/v1',
-  'api-v1beta1': 'test/conformance/api/v1beta1',
-  runtime: 'test/conformance/runtime',
-  e2e: 'test/e2e',
-  domainmapping: 'test/e2e/domainmapping',
-  gc: 'test/e2e/gc',
-  initcontainers: 'test/e2e/initcontainers',
-  initscale: 'test/e2e/initscale',
-  multicontainerprobing: 'test/e2e/multicontainerprobing',
-  pvc: 'test/e2e/pvc',
-  securedefaults: 'test/e2e/securedefaults',
-  tagheader: 'test/e2e/tagheader',
-} as const;
+  api: { package: 'test/conformance/api/v1' },
+  'api-v1beta1': { package: 'test/conformance/api/v1beta1' },
+  runtime: { package: 'test/conformance/runtime' },
+  e2e: { package: 'test/e2e' },
+  domainmapping: {
+    package: 'test/e2e/domainmapping',
+    settings: { 'config-network': { 'autocreate-cluster-domain-claims': 'true' } },
+  },
+  gc: {
+    package: 'test/e2e/gc',
+    settings: {
+      'config-gc': {
+        'retain-since-create-time': 'disabled',
+        'retain-since-last-active-time': 'disabled',
+        'min-non-active-revisions': '0',
+        'max-non-active-revisions': '0',
+      },
+    },
+  },
+  initcontainers: {
+    package: 'test/e2e/initcontainers',
+    settings: features('kubernetes.podspec-init-containers'),
+  },
+  initscale: {
+    package: 'test/e2e/initscale',
+    settings: { 'config-autoscaler': { 'allow-zero-initial-scale': 'true' } },
+  },
+  multicontainerprobing: {
+    package: 'test/e2e/multicontainerprobing',
+    settings: features('multi-container-probing'),
+  },
+  pvc: {
+    package: 'test/e2e/pvc',
+    settings: features(
+      'kubernetes.podspec-persistent-volume-claim',
+      'kubernetes.podspec-persistent-volume-write',
+      'kubernetes.podspec-securitycontext',
+    ),
+  },
+  securedefaults: {
+    package: 'test/e2e/securedefaults',
+    settings: features('secure-pod-defaults'),
+  },
+  tagheader: { package: 'test/e2e/tagheader', settings: features('tag-header-based-routing') },
+} as const satisfies Readonly<Record<string, TestProgram>>;
 export type ProgramName = keyof typeof programs;
 
 /** Images by name, with their package below `test/test_images`. */
@@ -66,7 +111,7 @@ export const buildProgram = (
   build(
     join(moduleFolder(), 'programs', name),
     ['test', '-c', '-tags=e2e'],
-    programs[name],
+    programs[name].package,
     onProgress,
   );
 

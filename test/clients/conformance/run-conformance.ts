@@ -11,6 +11,7 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { Runtime, run } from '../../e2e/harness.ts';
 import { clientsCache } from '../clients-cache.ts';
+import { applySettings, createObjects } from './conformance-objects.ts';
 import { imageRepository, loadConformanceImages } from './conformance-images.ts';
 import {
   buildImageProgram,
@@ -20,9 +21,9 @@ import {
   SERVING_MODULE,
   SERVING_VERSION,
   type ProgramName,
+  type TestProgram,
 } from './conformance-programs.ts';
 import { knownFailures } from './known-failures.ts';
-import { conformanceObjects } from './conformance-objects.ts';
 
 const NAMESPACE_FLAG = '--in-own-network';
 /** A program that takes longer hangs. */
@@ -78,7 +79,7 @@ try {
   if (up.code !== 0) throw new Error(`knit up failed: ${up.stderr}`);
   progress(`home ${runtime.home}`);
   await loadConformanceImages(runtime.home, entryPoints);
-  await conformanceObjects(runtime.home);
+  await createObjects(runtime.home);
   const folder = await sourceFolder();
   for (const [name, path] of built) results.push(...(await runProgram(name, path, folder)));
 } finally {
@@ -104,9 +105,11 @@ async function runProgram(program: ProgramName, path: string, folder: string): P
     '--enable-beta',
     '--customdomain=example.com',
   ];
+  const { settings }: TestProgram = programs[program];
+  const restore = settings && (await applySettings(runtime.home, settings));
   const child = spawn(path, args, {
     // Some tests read files beside them.
-    cwd: join(folder, programs[program]),
+    cwd: join(folder, programs[program].package),
     env: {
       ...process.env,
       GATEWAY_OVERRIDE: 'conformance-ingress',
@@ -126,6 +129,7 @@ async function runProgram(program: ProgramName, path: string, folder: string): P
     child.on('close', (status) => resolve(status ?? 1)),
   );
   file.end();
+  await restore?.();
   const found = [...text.matchAll(/^\s*--- (PASS|FAIL|SKIP): (\S+)/gm)].map(
     ([, verdict, name]): Result => ({
       program,
