@@ -103,6 +103,11 @@ export abstract class Exchange implements Waiter, RequestSink {
     return this.options.traffic.name;
   }
 
+  /** All of the request's body has come. */
+  get isRequestComplete(): boolean {
+    return this.isBodyEnded;
+  }
+
   get responseBytes(): number {
     return this.relay?.payloadBytes ?? this.wholeBytes;
   }
@@ -112,7 +117,10 @@ export abstract class Exchange implements Waiter, RequestSink {
     traffic.meter?.enter(this.arrivedMs);
     shared.inFlight.add(this);
     this.isCold = traffic.throttler.readyPods === 0;
-    this.acquire();
+    // Nobody would start a pod of a Service that does not scale.
+    if (this.isCold && traffic.meter === undefined)
+      this.fail(new GatewayError('no-endpoints', `no endpoint of ${traffic.key} is ready`));
+    else this.acquire();
   }
 
   onBody(part: Buffer): void {

@@ -23,6 +23,7 @@ export const gatewayErrorStatus = {
   'not-implemented': 501,
   'upstream-failed': 502,
   'queue-full': 503,
+  'no-endpoints': 503,
   'not-ready': 503,
   'shutting-down': 503,
   'request-timeout': 504,

@@ -16,7 +16,7 @@ import { RequestHandler } from './request-handler.ts';
 import { makeRequestIds } from './request-ids.ts';
 import type { RequestClient } from './request-sink.ts';
 import type { RevisionTraffic } from './revision-traffic.ts';
-import { emptyTable } from './routing/table.ts';
+import { ServiceIndex } from './service-index.ts';
 import { StatCollector } from './stat-collector.ts';
 import type { AutoscalerAddress } from './stat-stream.ts';
 import { StatStream } from './stat-stream.ts';
@@ -108,11 +108,12 @@ class Gateway implements GatewayHandle {
     const { clock, random } = context;
     const logger = context.logger.child({ room: 'gateway' });
     const pods = new PodIndex(options.upstreamHost ?? '127.0.0.1');
+    const services = new ServiceIndex();
     this.stats = new StatCollector(options.identity);
     this.traffic = new TrafficMap({
       clock,
       random,
-      pods,
+      readyPods: ({ isRevision, key }) => (isRevision ? pods : services).readyPods(key),
       onStarved: (traffic) => this.poke(traffic),
     });
     this.stream = new StatStream({
@@ -127,7 +128,14 @@ class Gateway implements GatewayHandle {
       address: () => ({ host: dialable(options.external.host), port: this.externalPort }),
     });
     this.broker = options.brokerIngress && this.brokerTraffic(options.brokerIngress);
-    this.handler = new RequestHandler(emptyTable, {
+    this.feed = new TableFeed(context, {
+      pods,
+      services,
+      onDestination: (destination) => this.traffic.destinationChanged(destination),
+      onPods: (key) => this.traffic.podsChanged(key),
+      domainInternal: options.domainInternal ?? DOMAIN_INTERNAL_DEFAULT,
+    });
+    this.handler = new RequestHandler(this.feed.table, {
       clock,
       random,
       requestId: makeRequestIds(),
@@ -137,15 +145,6 @@ class Gateway implements GatewayHandle {
       domain: options.domain,
       onDone: () => undefined,
     });
-    this.feed = new TableFeed(context, {
-      pods,
-      onTable: (table) => {
-        this.handler.table = table;
-        this.traffic.tableChanged(table);
-      },
-      onPods: (key) => this.traffic.podsChanged(key),
-      domainInternal: options.domainInternal ?? DOMAIN_INTERNAL_DEFAULT,
-    });
   }
 
   async start(): Promise<void> {
@@ -154,7 +153,7 @@ class Gateway implements GatewayHandle {
     this.feed.start();
     informers.start(signal);
     await this.waitForSync();
-    this.feed.rebuild();
+    this.feed.table.isLoaded = this.feed.isSynced;
     this.externalPort = await this.listen(external, true);
     for (const address of internal) await this.addInternalListener(address);
     this.cancelTimers.push(
@@ -264,10 +263,9 @@ class Gateway implements GatewayHandle {
   private sweep(): void {
     const nowMs = this.context.clock.now();
     for (const connection of this.connections) connection.checkDeadlines(nowMs);
-    this.traffic.sweep(this.handler.table, nowMs);
+    this.traffic.sweep(this.feed.table, nowMs);
     this.broker?.throttler.closeStale(nowMs);
-    // The rebuild that found an informer without its first list was the last one, if nothing changed since.
-    if (!this.handler.table.isLoaded && this.feed.isSynced) this.feed.rebuild();
+    this.feed.table.isLoaded ||= this.feed.isSynced;
   }
 
   private async shutDown(): Promise<void> {

@@ -8,6 +8,7 @@ import type { Answer } from './answer.ts';
 import type { AsyncInvocations } from './async-invocations.ts';
 import { EventCollector } from './event-collector.ts';
 import type { Exchange, ExchangeOptions, ExchangeShared } from './exchange.ts';
+import { FixedAnswer } from './fixed-answer.ts';
 import type { GatewayError } from './gateway-error.ts';
 import { errorAnswer } from './gateway-error.ts';
 import type { RequestHead } from './http/head.ts';
@@ -16,13 +17,14 @@ import { isUpgrade, noHeaderChanges } from './http/rewrite.ts';
 import { Http1Exchange } from './http1-exchange.ts';
 import { Http2Exchange } from './http2-exchange.ts';
 import { lambdaErrorAnswer } from './lambda-error.ts';
+import { MirroredRequest } from './mirrored-request.ts';
 import type { RequestClient, RequestSink } from './request-sink.ts';
 import type { RevisionTraffic } from './revision-traffic.ts';
 import { pathOf } from './routing/host.ts';
 import { isInvokePath } from './routing/invoke-path.ts';
 import type { RevisionDecision } from './routing/route.ts';
 import { route } from './routing/route.ts';
-import type { RoutingTable } from './routing/table.ts';
+import type { Destination, RoutingTable } from './routing/table.ts';
 import type { TrafficMap } from './traffic-map.ts';
 
 /** The broker answers when the event is on disk; a minute without is a broken broker. */
@@ -40,9 +42,13 @@ export interface RequestHandlerOptions {
   readonly onDone: (exchange: Exchange, nowMs: number) => void;
 }
 
+/** Lambda's DryRun: the function exists and could be called. */
+const accepted: Answer = { status: 204, headers: [], body: '' };
+
 export class RequestHandler {
-  /** Replaced as a whole. */
-  table: RoutingTable;
+  /** Where clients outside find HTTPS. */
+  httpsPort: number | undefined;
+  private readonly table: RoutingTable;
   readonly inFlight = new Set<Exchange>();
   private readonly options: RequestHandlerOptions;
   private readonly shared: ExchangeShared;
@@ -57,9 +63,12 @@ export class RequestHandler {
   /** @throws {GatewayError} for what is answered at once. */
   handle(head: RequestHead, client: RequestClient): RequestSink {
     const { broker, random, requestId, domain } = this.options;
-    const { isExternal } = client;
-    const request = { head, isExternal, hasBroker: broker !== undefined, domain };
+    const { isExternal, scheme } = client;
+    const hasBroker = broker !== undefined;
+    const { httpsPort } = this;
+    const request = { head, isExternal, scheme, httpsPort, hasBroker, domain };
     const decision = route(this.table, request, random);
+    if (decision.type === 'answer') return new FixedAnswer(head, client, decision.answer);
     if (decision.type === 'broker') return this.exchangeWithBroker(head, client);
     if (decision.invocation === 'Event')
       return new EventCollector({
@@ -68,8 +77,15 @@ export class RequestHandler {
         queue: this.options.invocations,
         requestId: requestId(),
       });
-    if (decision.invocation === 'DryRun') return new DryRun(head, client);
-    return this.exchangeWithRevision(decision, head, client);
+    if (decision.invocation === 'DryRun') return new FixedAnswer(head, client, accepted, true);
+    const exchange = this.exchangeWithRevision(decision, decision.revision, head, client);
+    const { mirror } = decision;
+    if (!mirror || isUpgrade(head)) return exchange;
+    return new MirroredRequest(
+      exchange,
+      (deaf) => this.exchangeWithRevision(decision, mirror, head, deaf),
+      client,
+    );
   }
 
   answerTo(
@@ -90,10 +106,10 @@ export class RequestHandler {
 
   private exchangeWithRevision(
     decision: RevisionDecision,
+    revision: Destination,
     head: RequestHead,
     client: RequestClient,
   ): Exchange {
-    const { revision } = decision;
     const options: ExchangeOptions = {
       head,
       target: decision.target,
@@ -134,51 +150,3 @@ export class RequestHandler {
 
 /** 0 stands for none. */
 const shorter = (a: number, b: number): number => (a === 0 ? b : b === 0 ? a : Math.min(a, b));
-
-/** Lambda's DryRun: the function exists and could be called; 204 once the body has gone by. */
-class DryRun implements RequestSink {
-  readonly hasResponseStarted = false;
-  readonly wantsPayload = true;
-  readonly isInvocation = true;
-  readonly revision = undefined;
-  mustClose: boolean;
-  private readonly client: RequestClient;
-  private isStarted = false;
-  private isComplete = false;
-
-  constructor(head: RequestHead, client: RequestClient) {
-    this.client = client;
-    this.mustClose = !head.keepAlive || head.minor === 0;
-  }
-
-  start(): void {
-    this.isStarted = true;
-    this.settle();
-  }
-
-  onBody(): void {
-    // The payload is not looked at.
-  }
-
-  onBodyEnd(): void {
-    this.isComplete = true;
-    this.settle();
-  }
-
-  onClientDrain(): void {
-    // Nothing is streamed to the client.
-  }
-
-  onClientGone(): void {
-    this.isStarted = false;
-  }
-
-  fail(error: GatewayError): void {
-    this.client.respondError(error);
-  }
-
-  private settle(): void {
-    if (this.isStarted && this.isComplete)
-      this.client.respond({ status: 204, headers: [], body: '' });
-  }
-}

@@ -6,15 +6,16 @@ import { splitKey } from '../apis/meta/object.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Random } from '../std/random.ts';
 import { ConcurrencyMeter } from './concurrency-meter.ts';
-import type { PodIndex } from './pod-index.ts';
 import type { RevisionTraffic } from './revision-traffic.ts';
-import type { RevisionSettings, RoutingTable } from './routing/table.ts';
+import type { Destination, RoutingTable } from './routing/table.ts';
+import type { ReadyPod } from './throttler.ts';
 import { Throttler } from './throttler.ts';
 
 export interface TrafficMapOptions {
   readonly clock: Clock;
   readonly random: Random;
-  readonly pods: PodIndex;
+  /** The pods that are ready now. */
+  readonly readyPods: (destination: Destination) => readonly ReadyPod[];
   /** A request of this revision waits and no pod is ready. */
   readonly onStarved: (traffic: RevisionTraffic) => void;
 }
@@ -22,6 +23,7 @@ export interface TrafficMapOptions {
 export class TrafficMap {
   private readonly options: TrafficMapOptions;
   private readonly traffic = new Map<string, RevisionTraffic>();
+  private readonly settings = new Map<string, Destination>();
 
   constructor(options: TrafficMapOptions) {
     this.options = options;
@@ -31,27 +33,28 @@ export class TrafficMap {
     return this.traffic.values();
   }
 
-  of(settings: RevisionSettings): RevisionTraffic {
+  of(settings: Destination): RevisionTraffic {
     return this.traffic.get(settings.key) ?? this.make(settings);
   }
 
-  /** The ready pods of this revision are different. */
+  /** The ready pods of this destination are different. */
   podsChanged(key: string): void {
-    this.traffic.get(key)?.throttler.setPods(this.options.pods.readyPods(key));
+    const settings = this.settings.get(key);
+    if (settings) this.traffic.get(key)?.throttler.setPods(this.options.readyPods(settings));
   }
 
-  tableChanged(table: RoutingTable): void {
-    for (const [key, { throttler }] of this.traffic) {
-      const settings = table.revisions.get(key);
-      if (settings) throttler.setConcurrency(settings.containerConcurrency);
-    }
+  destinationChanged({ key, containerConcurrency }: Destination): void {
+    this.traffic.get(key)?.throttler.setConcurrency(containerConcurrency);
   }
 
   /** Closes idle connections that are too old, and forgets revisions that are gone. */
   sweep(table: RoutingTable, nowMs: number): void {
     for (const [key, { throttler, meter }] of this.traffic) {
       throttler.closeStale(nowMs);
-      if (table.revisions.has(key) || (meter?.concurrency ?? 0) > 0) continue;
+      const isKnown = table.revisions.has(key) || table.destinations.has(key);
+      const busy = meter?.concurrency ?? throttler.inFlight + throttler.queued;
+      if (isKnown || busy > 0) continue;
+      this.settings.delete(key);
       throttler.close();
       this.traffic.delete(key);
     }
@@ -62,18 +65,21 @@ export class TrafficMap {
     this.traffic.clear();
   }
 
-  private make({ key, containerConcurrency }: RevisionSettings): RevisionTraffic {
-    const { clock, random, pods, onStarved } = this.options;
+  private make(settings: Destination): RevisionTraffic {
+    const { clock, random, readyPods, onStarved } = this.options;
+    const { key, containerConcurrency, isRevision } = settings;
     const throttler = new Throttler({
       containerConcurrency,
       clock,
       random,
-      onStarved: () => onStarved(traffic),
+      onStarved: () => isRevision && onStarved(traffic),
     });
-    const meter = new ConcurrencyMeter(clock.now());
+    // What does not scale has nobody to report to.
+    const meter = isRevision ? new ConcurrencyMeter(clock.now()) : undefined;
     const traffic: RevisionTraffic = { key, ...splitKey(key), throttler, meter };
-    throttler.setPods(pods.readyPods(key));
+    throttler.setPods(readyPods(settings));
     this.traffic.set(key, traffic);
+    this.settings.set(key, settings);
     return traffic;
   }
 }

@@ -14,6 +14,7 @@ import type { Deployment } from '../../runtime/apis/apps/types.ts';
 import { autoscalingDefinitions } from '../../runtime/apis/autoscaling/definitions.ts';
 import { coreDefinitions } from '../../runtime/apis/core/definitions.ts';
 import { namespaceKind, podKind } from '../../runtime/apis/core/types.ts';
+import { discoveryDefinitions } from '../../runtime/apis/discovery/definitions.ts';
 import { gatewayDefinitions } from '../../runtime/apis/gateway/definitions.ts';
 import { networkingDefinitions } from '../../runtime/apis/networking/definitions.ts';
 import { servingDefinitions } from '../../runtime/apis/serving/definitions.ts';
@@ -52,6 +53,7 @@ describe('gateway beside the control plane', () => {
       definitions: [
         ...coreDefinitions,
         ...appsDefinitions,
+        ...discoveryDefinitions,
         ...servingDefinitions,
         ...networkingDefinitions,
         ...autoscalingDefinitions,

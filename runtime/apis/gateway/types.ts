@@ -1,4 +1,5 @@
 /** gateway.networking.k8s.io/v1 HTTPRoute: the HTTP API of a deployed service. */
+import type { Condition } from '../meta/condition.ts';
 import type { KubeObject, ResourceKind } from '../meta/object.ts';
 
 export interface HTTPHeader {
@@ -13,41 +14,82 @@ export interface HTTPRouteMatch {
   queryParams?: { type?: 'Exact' | 'RegularExpression'; name: string; value: string }[];
 }
 
+export interface HTTPPathModifier {
+  type: 'ReplaceFullPath' | 'ReplacePrefixMatch';
+  replaceFullPath?: string;
+  replacePrefixMatch?: string;
+}
+
+export interface HTTPHeaderFilter {
+  set?: HTTPHeader[];
+  add?: HTTPHeader[];
+  remove?: string[];
+}
+
 export interface HTTPRouteFilter {
-  type: 'RequestHeaderModifier' | 'ResponseHeaderModifier' | 'URLRewrite' | 'RequestRedirect';
-  requestHeaderModifier?: { set?: HTTPHeader[]; add?: HTTPHeader[]; remove?: string[] };
-  responseHeaderModifier?: { set?: HTTPHeader[]; add?: HTTPHeader[]; remove?: string[] };
-  urlRewrite?: {
+  type:
+    | 'RequestHeaderModifier'
+    | 'ResponseHeaderModifier'
+    | 'URLRewrite'
+    | 'RequestRedirect'
+    | 'RequestMirror'
+    | 'ExtensionRef';
+  requestHeaderModifier?: HTTPHeaderFilter;
+  responseHeaderModifier?: HTTPHeaderFilter;
+  urlRewrite?: { hostname?: string; path?: HTTPPathModifier };
+  requestRedirect?: {
+    scheme?: string;
     hostname?: string;
-    path?: {
-      type: 'ReplaceFullPath' | 'ReplacePrefixMatch';
-      replaceFullPath?: string;
-      replacePrefixMatch?: string;
-    };
+    path?: HTTPPathModifier;
+    port?: number;
+    statusCode?: number;
+  };
+  requestMirror?: {
+    backendRef: BackendRef;
+    percent?: number;
+    fraction?: { numerator: number; denominator?: number };
   };
 }
 
+export interface BackendRef {
+  name: string;
+  namespace?: string;
+  group?: string;
+  kind?: string;
+  port?: number;
+}
+
 export interface HTTPRouteRule {
+  name?: string;
   matches?: HTTPRouteMatch[];
   filters?: HTTPRouteFilter[];
-  /** A core Service of the ksvc's name in the route's namespace: goes where that Knative Route goes. */
-  backendRefs?: {
-    name: string;
-    namespace?: string;
-    kind?: string;
-    port?: number;
-    weight?: number;
-  }[];
+  /** Core Services; one of a ksvc's name goes where that Knative Route goes. */
+  backendRefs?: (BackendRef & { weight?: number; filters?: HTTPRouteFilter[] })[];
   timeouts?: { request?: string; backendRequest?: string };
+}
+
+export interface ParentReference {
+  name: string;
+  namespace?: string;
+  kind?: string;
+  group?: string;
+  sectionName?: string;
+  port?: number;
+}
+
+export interface RouteParentStatus {
+  parentRef: ParentReference;
+  controllerName: string;
+  conditions: (Condition & { observedGeneration?: number })[];
 }
 
 export interface HTTPRoute extends KubeObject {
   spec: {
-    parentRefs?: { name: string; namespace?: string; kind?: string; group?: string }[];
+    parentRefs?: ParentReference[];
     hostnames?: string[];
     rules?: HTTPRouteRule[];
   };
-  status?: { parents?: unknown[] };
+  status?: { parents?: RouteParentStatus[] };
 }
 
 export const httpRouteKind: ResourceKind<HTTPRoute> = {

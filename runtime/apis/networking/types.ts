@@ -6,7 +6,7 @@ export interface IngressBackendSplit {
   /** The Revision's name; Knative names the revision's Kubernetes Service the same. */
   serviceName: string;
   serviceNamespace: string;
-  servicePort: number;
+  servicePort: number | string;
   /** 0..100; the splits of one path add up to 100. */
   percent: number;
   appendHeaders?: Record<string, string>;

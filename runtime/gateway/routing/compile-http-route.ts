@@ -3,6 +3,8 @@
  * Source: Gateway API v1, HTTPRouteRule.matches (precedence) and HTTPRouteFilter.
  */
 import type {
+  HTTPHeaderFilter,
+  HTTPPathModifier,
   HTTPRoute,
   HTTPRouteFilter,
   HTTPRouteMatch,
@@ -11,7 +13,7 @@ import type {
 import { isFieldName, isFieldText } from '../http/head.ts';
 import type { HeaderChanges } from '../http/rewrite.ts';
 import { noHeaderChanges } from '../http/rewrite.ts';
-import type { HttpRule, PathMatch, TextMatch } from './table.ts';
+import type { Backend, HttpRule, PathMatch, Redirect, TextMatch } from './table.ts';
 
 /** A rule with what decides ties. */
 export interface RankedRule {
@@ -72,11 +74,8 @@ function compileRule(
     method: match.method,
     headers,
     query,
-    ...compileFilters(rule.filters ?? []),
-    backends: (rule.backendRefs ?? []).map((ref) => ({
-      service: `${ref.namespace ?? namespace}/${ref.name}`,
-      weight: ref.weight ?? 1,
-    })),
+    ...compileFilters(rule.filters ?? [], namespace),
+    backends: (rule.backendRefs ?? []).map((ref) => compileBackend(ref, namespace)),
     timeoutMs: parseDurationMs(rule.timeouts?.request),
   };
 }
@@ -116,68 +115,105 @@ function compileRegex(source: string): RegExp | undefined {
   }
 }
 
+function compileBackend(
+  ref: NonNullable<HTTPRouteRule['backendRefs']>[number],
+  namespace: string,
+): Backend {
+  const service = `${ref.namespace ?? namespace}/${ref.name}`;
+  const { changes, responseChanges } = compileFilters(ref.filters ?? [], namespace);
+  return {
+    service,
+    destination: `${service}:${ref.port ?? ''}`,
+    weight: ref.weight ?? 1,
+    changes,
+    responseChanges,
+  };
+}
+
 type Filters = Pick<
   HttpRule,
-  'changes' | 'responseChanges' | 'rewriteHost' | 'rewritePath' | 'unsupportedFilter'
+  | 'changes'
+  | 'responseChanges'
+  | 'rewriteHost'
+  | 'rewritePath'
+  | 'redirect'
+  | 'mirrors'
+  | 'unsupportedFilter'
 >;
 
-function compileFilters(filters: readonly HTTPRouteFilter[]): Filters {
+function compileFilters(filters: readonly HTTPRouteFilter[], namespace: string): Filters {
   let compiled: Filters = {
     changes: noHeaderChanges,
     responseChanges: noHeaderChanges,
     rewriteHost: undefined,
     rewritePath: undefined,
+    redirect: undefined,
+    mirrors: [],
     unsupportedFilter: undefined,
   };
   for (const filter of filters) {
+    const { requestRedirect, requestMirror } = filter;
     if (filter.type === 'RequestHeaderModifier')
       compiled = { ...compiled, changes: compileChanges(filter.requestHeaderModifier) };
     else if (filter.type === 'ResponseHeaderModifier')
       compiled = { ...compiled, responseChanges: compileChanges(filter.responseHeaderModifier) };
-    else if (filter.type === 'URLRewrite' && isSafeRewrite(filter))
+    else if (filter.type === 'URLRewrite' && isSafeRewrite(filter.urlRewrite))
       compiled = { ...compiled, ...compileRewrite(filter) };
-    else compiled = { ...compiled, unsupportedFilter: filter.type };
+    else if (filter.type === 'RequestRedirect' && requestRedirect && isSafeRewrite(requestRedirect))
+      compiled = { ...compiled, redirect: compileRedirect(requestRedirect) };
+    else if (filter.type === 'RequestMirror' && requestMirror) {
+      const mirror = {
+        backend: compileBackend(requestMirror.backendRef, namespace),
+        share: mirrorShare(requestMirror),
+      };
+      compiled = { ...compiled, mirrors: [...compiled.mirrors, mirror] };
+    } else compiled = { ...compiled, unsupportedFilter: filter.type };
   }
   return compiled;
 }
 
+const compileRedirect = (redirect: NonNullable<HTTPRouteFilter['requestRedirect']>): Redirect => ({
+  status: redirect.statusCode ?? 302,
+  scheme: redirect.scheme?.toLowerCase(),
+  hostname: redirect.hostname,
+  port: redirect.port,
+  path: compilePathModifier(redirect.path),
+});
+
+function mirrorShare({ percent, fraction }: NonNullable<HTTPRouteFilter['requestMirror']>): number {
+  if (percent !== undefined) return percent / 100;
+  return fraction ? fraction.numerator / (fraction.denominator ?? 100) : 1;
+}
+
 /** What is written into a request line or Host must not be able to end it. */
-const isSafeRewrite = ({ urlRewrite }: HTTPRouteFilter): boolean =>
-  [
-    urlRewrite?.hostname,
-    urlRewrite?.path?.replaceFullPath,
-    urlRewrite?.path?.replacePrefixMatch,
-  ].every((text) => text === undefined || isVisible(text));
+const isSafeRewrite = (
+  rewrite: { hostname?: string; path?: HTTPPathModifier } | undefined,
+): boolean =>
+  [rewrite?.hostname, rewrite?.path?.replaceFullPath, rewrite?.path?.replacePrefixMatch].every(
+    (text) => text === undefined || isVisible(text),
+  );
 
 /** ASCII without spaces and control characters. */
 export const isVisible = (text: string): boolean => /^[\x21-\x7e]*$/.test(text);
 
-function compileRewrite({
+const compileRewrite = ({
   urlRewrite,
-}: HTTPRouteFilter): Pick<Filters, 'rewriteHost' | 'rewritePath'> {
-  const path = urlRewrite?.path;
-  const full = path?.type === 'ReplaceFullPath' ? path.replaceFullPath : undefined;
-  const prefix = path?.type === 'ReplacePrefixMatch' ? (path.replacePrefixMatch ?? '') : undefined;
-  return {
-    rewriteHost: urlRewrite?.hostname,
-    rewritePath:
-      full !== undefined
-        ? { type: 'full', value: full }
-        : prefix !== undefined
-          ? { type: 'prefix', value: prefix }
-          : undefined,
-  };
-}
+}: HTTPRouteFilter): Pick<Filters, 'rewriteHost' | 'rewritePath'> => ({
+  rewriteHost: urlRewrite?.hostname,
+  rewritePath: compilePathModifier(urlRewrite?.path),
+});
 
-interface Modifier {
-  set?: { name: string; value: string }[];
-  add?: { name: string; value: string }[];
-  remove?: string[];
+function compilePathModifier(path: HTTPPathModifier | undefined): HttpRule['rewritePath'] {
+  if (path?.type === 'ReplaceFullPath' && path.replaceFullPath !== undefined)
+    return { type: 'full', value: path.replaceFullPath };
+  if (path?.type === 'ReplacePrefixMatch')
+    return { type: 'prefix', value: path.replacePrefixMatch ?? '' };
+  return undefined;
 }
 
 /** Names and values that could break a head out of its frame are left out. */
-function compileChanges(modifier: Modifier | undefined): HeaderChanges {
-  const pairs = (list: Modifier['set']): (readonly [string, string])[] =>
+function compileChanges(modifier: HTTPHeaderFilter | undefined): HeaderChanges {
+  const pairs = (list: HTTPHeaderFilter['set']): (readonly [string, string])[] =>
     (list ?? []).filter(isSafe).map(({ name, value }) => [name.toLowerCase(), value.trim()]);
   return {
     set: pairs(modifier?.set),

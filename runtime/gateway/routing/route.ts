@@ -5,6 +5,7 @@
  */
 import { internalPathPrefix, invokePath } from '../../apis/knit.ts';
 import type { Random } from '../../std/random.ts';
+import type { Answer } from '../answer.ts';
 import { GatewayError } from '../gateway-error.ts';
 import { fieldOf } from '../http/head.ts';
 import type { RequestHead } from '../http/head.ts';
@@ -13,10 +14,12 @@ import { noHeaderChanges } from '../http/rewrite.ts';
 import { isClusterLocalHost, isInternalPath, normalizeHost, pathOf, queryOf } from './host.ts';
 import { isInvokePath, parseInvokePath } from './invoke-path.ts';
 import type {
+  Backend,
+  Destination,
   HostRoutes,
   HttpRule,
   IngressPath,
-  RevisionSettings,
+  Redirect,
   RoutingTable,
   Split,
   TextMatch,
@@ -25,6 +28,10 @@ import type {
 export interface RouteRequest {
   readonly head: RequestHead;
   readonly isExternal: boolean;
+  /** Of the client's connection. */
+  readonly scheme: 'http' | 'https';
+  /** Where clients outside find HTTPS; undefined when nowhere. */
+  readonly httpsPort: number | undefined;
   /** The listener hands the broker's host on to a broker. */
   readonly hasBroker: boolean;
   /** Domain of the services' external hosts, for the message to whom asks for an unknown one. */
@@ -33,7 +40,8 @@ export interface RouteRequest {
 
 export interface RevisionDecision {
   readonly type: 'revision';
-  readonly revision: RevisionSettings;
+  /** Usually a revision; the port of another Service otherwise. */
+  readonly revision: Destination;
   readonly target: string;
   /** Host to send; undefined = the client's. */
   readonly host: string | undefined;
@@ -43,9 +51,15 @@ export interface RevisionDecision {
   readonly timeoutMs: number;
   /** Set for calls of the Invoke API. */
   readonly invocation: 'RequestResponse' | 'Event' | 'DryRun' | undefined;
+  /** Gets a copy of the request. */
+  readonly mirror: Destination | undefined;
 }
 
-export type Decision = RevisionDecision | { readonly type: 'broker' };
+export type Decision =
+  | RevisionDecision
+  | { readonly type: 'broker' }
+  /** The route itself is the answer. */
+  | { readonly type: 'answer'; readonly answer: Answer };
 
 const brokerHosts = new Set([
   'broker-ingress.knative-eventing.svc.cluster.local',
@@ -88,9 +102,11 @@ export function route(table: RoutingTable, request: RouteRequest, random: Random
 function findHost(table: RoutingTable, host: string, isExternal: boolean): HostRoutes | undefined {
   const exact = (isExternal ? table.external : table.internal).get(host);
   if (exact || (isExternal && isClusterLocalHost(host))) return exact;
-  return table.wildcards.find(
-    ([suffix]) => host.length > suffix.length && host.endsWith(suffix),
-  )?.[1];
+  for (let dot = host.indexOf('.', 1); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+    const routes = table.wildcards.get(host.slice(dot));
+    if (routes) return routes;
+  }
+  return undefined;
 }
 
 function routeOnHost(
@@ -98,22 +114,60 @@ function routeOnHost(
   routes: HostRoutes,
   request: RouteRequest,
   random: Random,
-): RevisionDecision | undefined {
+): Decision | undefined {
   const { head } = request;
   const path = pathOf(head.target);
   for (const rule of routes.rules)
-    if (matchesRule(rule, head, path)) return followRule(table, rule, head, random);
+    if (matchesRule(rule, head, path)) return followRule(table, rule, request, random);
+  return followPath(table, routes.paths, request, random);
+}
+
+function followPath(
+  table: RoutingTable,
+  paths: readonly IngressPath[],
+  request: RouteRequest,
+  random: Random,
+): Decision | undefined {
+  const { head } = request;
+  const path = pathOf(head.target);
   let best: IngressPath | undefined;
-  for (const candidate of routes.paths)
+  for (const candidate of paths)
     if (matchesPath(candidate, head, path) && (!best || isMoreSpecific(candidate, best)))
       best = candidate;
   if (!best) return undefined;
+  if (head.names.includes('k-network-probe')) {
+    const answer = probeAnswer(head, best);
+    if (answer) return { type: 'answer', answer };
+  }
+  if (best.isRedirected && request.isExternal && request.scheme === 'http')
+    return redirectToHttps(request);
   const split = pickSplit(best.splits, random);
   return decide(table, split, {
     target: head.target,
     host: best.rewriteHost,
-    changes: mergeChanges(best.changes, split.changes),
+    changes: split.changes,
   });
+}
+
+/** An ingress prober asks which version of an Ingress is in force. Source: facts 4.3, 4.4. */
+function probeAnswer(head: RequestHead, path: IngressPath): Answer | undefined {
+  if (fieldOf(head, 'k-network-probe') !== 'probe') return undefined;
+  const asked = fieldOf(head, 'k-network-hash');
+  if (asked === undefined)
+    return {
+      status: 400,
+      headers: [],
+      body: 'a probe request must contain a K-Network-Hash header\n',
+    };
+  const hash = asked === 'override' ? path.probeHash() : asked;
+  return { status: 200, headers: [['K-Network-Hash', hash]], body: '' };
+}
+
+function redirectToHttps({ head, httpsPort }: RouteRequest): Decision {
+  const host = normalizeHost(head.authority);
+  const port = httpsPort === undefined || httpsPort === 443 ? '' : `:${httpsPort}`;
+  const location = `https://${host}${port}${head.target}`;
+  return { type: 'answer', answer: { status: 301, headers: [['Location', location]], body: '' } };
 }
 
 function matchesPath(candidate: IngressPath, head: RequestHead, path: string): boolean {
@@ -153,35 +207,87 @@ function isPrefix(prefix: string, path: string): boolean {
 function followRule(
   table: RoutingTable,
   rule: HttpRule,
-  head: RequestHead,
+  request: RouteRequest,
   random: Random,
-): RevisionDecision {
+): Decision {
+  const { head } = request;
   if (rule.unsupportedFilter !== undefined)
     throw new GatewayError(
       'filter-unsupported',
       `the route uses the filter ${rule.unsupportedFilter}, which this gateway does not have`,
     );
+  if (rule.redirect)
+    return { type: 'answer', answer: redirectAnswer(rule, rule.redirect, request) };
   const backend = pickWeighted(rule.backends, ({ weight }) => weight, random);
-  const splits = backend && table.services.get(backend.service);
-  if (!splits)
+  if (!backend)
     throw new GatewayError(
       'backend-not-found',
-      backend
-        ? `the route leads to service ${backend.service}, which does not exist or has no traffic`
+      rule.backends.length > 0
+        ? 'no backend of the route has a weight'
         : 'the route has no backend',
     );
-  const split = pickSplit(splits, random);
-  return decide(table, split, {
-    target: rewriteTarget(rule, head.target),
+  const found = resolveBackend(table, backend, random);
+  if (!found)
+    throw new GatewayError(
+      'backend-not-found',
+      `the route leads to service ${backend.service}, which does not exist or has no traffic`,
+    );
+  const { split, destination } = found;
+  const mirror = rule.mirrors.find(({ share }) => share >= 1 || random() < share);
+  return {
+    type: 'revision',
+    revision: destination,
+    target: rewriteTarget(rule, rule.rewritePath, head.target),
     host: rule.rewriteHost,
-    changes: mergeChanges(rule.changes, split.changes),
-    responseChanges: rule.responseChanges,
+    changes: mergeChanges(
+      mergeChanges(rule.changes, backend.changes),
+      split?.changes ?? noHeaderChanges,
+    ),
+    responseChanges: mergeChanges(rule.responseChanges, backend.responseChanges),
     timeoutMs: rule.timeoutMs,
-  });
+    invocation: undefined,
+    mirror: mirror && resolveBackend(table, mirror.backend, random)?.destination,
+  };
 }
 
-function rewriteTarget(rule: HttpRule, target: string): string {
-  const { rewritePath } = rule;
+/** A Service of a Route's name goes where the Route goes; another to its own pods. */
+function resolveBackend(
+  table: RoutingTable,
+  backend: Backend,
+  random: Random,
+): { readonly destination: Destination; readonly split: Split | undefined } | undefined {
+  const splits = table.services.get(backend.service);
+  if (splits) {
+    const split = pickSplit(splits, random);
+    return { destination: destinationOf(table, split), split };
+  }
+  const destination = table.destinations.get(backend.destination);
+  return destination && { destination, split: undefined };
+}
+
+/** Source: Gateway API v1, HTTPRequestRedirectFilter: what is not named stays, ports by the scheme. */
+function redirectAnswer(rule: HttpRule, redirect: Redirect, request: RouteRequest): Answer {
+  const { head } = request;
+  const scheme = redirect.scheme ?? request.scheme;
+  const host = redirect.hostname ?? normalizeHost(head.authority);
+  const port =
+    redirect.port ?? (redirect.scheme === undefined ? portOf(head.authority) : undefined);
+  const isUsual = port === undefined || port === (scheme === 'https' ? 443 : 80);
+  const target = rewriteTarget(rule, redirect.path, head.target);
+  const location = `${scheme}://${host}${isUsual ? '' : `:${port}`}${target}`;
+  return { status: redirect.status, headers: [['Location', location]], body: '' };
+}
+
+function portOf(authority: string): number | undefined {
+  const digits = /:([0-9]{1,5})$/.exec(authority)?.[1];
+  return digits === undefined ? undefined : Number(digits);
+}
+
+function rewriteTarget(
+  rule: HttpRule,
+  rewritePath: HttpRule['rewritePath'],
+  target: string,
+): string {
   if (!rewritePath) return target;
   const path = pathOf(target);
   const query = target.slice(path.length);
@@ -215,10 +321,10 @@ function routeInvocation(
   const split: Split =
     revision === undefined
       ? pickSplit(splits!, random)
-      : { revision, percent: 100, changes: noHeaderChanges };
+      : { revision, destination: '', percent: 100, changes: noHeaderChanges };
   return decide(table, split, {
     // A plain container has no function server: its contract is a POST to its root.
-    target: revisionOf(table, split).hasFunctionServer ? invokePath : '/',
+    target: destinationOf(table, split).hasFunctionServer ? invokePath : '/',
     host: undefined,
     changes: split.changes,
     invocation,
@@ -238,28 +344,28 @@ interface DecisionDraft {
   readonly target: string;
   readonly host: string | undefined;
   readonly changes: HeaderChanges;
-  readonly responseChanges?: HeaderChanges;
-  readonly timeoutMs?: number;
   readonly invocation?: RevisionDecision['invocation'];
 }
 
 function decide(table: RoutingTable, split: Split, draft: DecisionDraft): RevisionDecision {
-  const revision = revisionOf(table, split);
+  const revision = destinationOf(table, split);
   return {
     type: 'revision',
     revision,
     target: draft.target,
     host: draft.host,
     changes: draft.changes,
-    responseChanges: draft.responseChanges ?? noHeaderChanges,
-    timeoutMs: draft.timeoutMs ?? 0,
+    responseChanges: noHeaderChanges,
+    timeoutMs: 0,
     invocation: draft.invocation,
+    mirror: undefined,
   };
 }
 
-function revisionOf(table: RoutingTable, split: Split): RevisionSettings {
-  const revision = table.revisions.get(split.revision);
-  if (revision) return revision;
+/** Knative's splits name revisions; those of other users of Ingress name any Service. */
+function destinationOf(table: RoutingTable, split: Split): Destination {
+  const found = table.revisions.get(split.revision) ?? table.destinations.get(split.destination);
+  if (found) return found;
   throw new GatewayError(
     'revision-not-found',
     `Error getting active endpoint: revision.serving.knative.dev "${split.revision}" not found`,

@@ -1,11 +1,11 @@
-/**
- * The routing table: plain data, built from API objects by build-table.ts, read by route.ts, swapped
- * as a whole. Nothing in it changes after it is built.
- */
+/** The routing table: plain data, kept current by table-builder.ts and read by route.ts. */
 import type { HeaderChanges } from '../http/rewrite.ts';
 
-export interface RevisionSettings {
+export interface Destination {
+  /** `namespace/name` of a revision, `namespace/name:port` of another Service's port. */
   readonly key: string;
+  /** Scales by requests; other Services have the pods that they have. */
+  readonly isRevision: boolean;
   readonly containerConcurrency: number;
   /** 0 = none. From arrival to the end of the response. */
   readonly timeoutMs: number;
@@ -22,6 +22,8 @@ export interface RevisionSettings {
 export interface Split {
   /** `namespace/name` of the revision. */
   readonly revision: string;
+  /** `namespace/name:port`, where there is no such revision. */
+  readonly destination: string;
   /** 0..100 */
   readonly percent: number;
   readonly changes: HeaderChanges;
@@ -31,9 +33,12 @@ export interface IngressPath {
   /** Prefix; '' and '/' match everything. */
   readonly path: string;
   readonly headers: readonly (readonly [name: string, exact: string])[];
-  readonly changes: HeaderChanges;
   readonly rewriteHost: string | undefined;
   readonly splits: readonly Split[];
+  /** Clients outside are sent from HTTP to HTTPS. */
+  readonly isRedirected: boolean;
+  /** What a prober of this Ingress wants to hear. */
+  readonly probeHash: () => string;
 }
 
 export type TextMatch =
@@ -59,13 +64,36 @@ export interface HttpRule {
     | undefined;
   /** A filter that this gateway does not know: such a rule answers 500, as Gateway API demands. */
   readonly unsupportedFilter: string | undefined;
-  readonly backends: readonly {
-    /** `namespace/name` of a core Service named as a Knative Route. */
-    readonly service: string;
-    readonly weight: number;
-  }[];
+  readonly redirect: Redirect | undefined;
+  /** Who gets a copy of each request and is not listened to. */
+  readonly mirrors: readonly Mirror[];
+  readonly backends: readonly Backend[];
   /** 0 = the revision's own. */
   readonly timeoutMs: number;
+}
+
+export interface Backend {
+  /** `namespace/name` of a core Service; one named as a Knative Route goes where that Route goes. */
+  readonly service: string;
+  /** `namespace/name:port`. */
+  readonly destination: string;
+  readonly weight: number;
+  readonly changes: HeaderChanges;
+  readonly responseChanges: HeaderChanges;
+}
+
+export interface Mirror {
+  readonly backend: Backend;
+  /** 0-1 */
+  readonly share: number;
+}
+
+export interface Redirect {
+  readonly status: number;
+  readonly scheme: string | undefined;
+  readonly hostname: string | undefined;
+  readonly port: number | undefined;
+  readonly path: HttpRule['rewritePath'];
 }
 
 export interface HostRoutes {
@@ -86,27 +114,19 @@ export interface RoutingTable {
   readonly isLoaded: boolean;
   readonly external: ReadonlyMap<string, HostRoutes>;
   readonly internal: ReadonlyMap<string, HostRoutes>;
-  /** Suffixes of `*.` host names with their rules, longest first: `.example.com`. */
-  readonly wildcards: readonly (readonly [suffix: string, routes: HostRoutes])[];
+  /** By the suffix of a `*.` host name: `.example.com`. */
+  readonly wildcards: ReadonlyMap<string, HostRoutes>;
   /** Rules of HTTPRoutes without host names. */
   readonly catchAll: HostRoutes | undefined;
   /** Main splits by `namespace/name` of the Route. */
   readonly services: ReadonlyMap<string, readonly Split[]>;
-  readonly revisions: ReadonlyMap<string, RevisionSettings>;
+  readonly revisions: ReadonlyMap<string, Destination>;
+  /** Ports of core Services, by `namespace/name:port`. */
+  readonly destinations: ReadonlyMap<string, Destination>;
+  /** Host -> `namespace/name` of the Secret with its certificate. */
+  readonly certificates: ReadonlyMap<string, string>;
   /** By Lambda function name, `<namespace>-<name>` and `<namespace>/<name>`. */
   readonly functions: ReadonlyMap<string, FunctionTarget>;
   /** Generation of each Ingress that the table holds, by key. */
   readonly ingresses: ReadonlyMap<string, number>;
 }
-
-export const emptyTable: RoutingTable = {
-  isLoaded: false,
-  external: new Map(),
-  internal: new Map(),
-  wildcards: [],
-  catchAll: undefined,
-  services: new Map(),
-  revisions: new Map(),
-  functions: new Map(),
-  ingresses: new Map(),
-};

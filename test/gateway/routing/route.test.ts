@@ -1,16 +1,22 @@
 import assert from 'node:assert/strict';
-import type { HTTPRoute, HTTPRouteRule } from '../../../runtime/apis/gateway/types.ts';
+import type {
+  HTTPRoute,
+  HTTPRouteFilter,
+  HTTPRouteRule,
+} from '../../../runtime/apis/gateway/types.ts';
 import type { HTTPIngressPath, Ingress } from '../../../runtime/apis/networking/types.ts';
 import type { Revision, Route } from '../../../runtime/apis/serving/types.ts';
 import { GatewayError } from '../../../runtime/gateway/gateway-error.ts';
 import { findHeadEnd, parseRequestHead } from '../../../runtime/gateway/http/head.ts';
 import type { RequestHead } from '../../../runtime/gateway/http/head.ts';
-import { buildTable } from '../../../runtime/gateway/routing/build-table.ts';
 import { parseDurationMs } from '../../../runtime/gateway/routing/compile-http-route.ts';
 import { isInternalPath, normalizeHost } from '../../../runtime/gateway/routing/host.ts';
 import { parseInvokePath } from '../../../runtime/gateway/routing/invoke-path.ts';
 import type { RevisionDecision } from '../../../runtime/gateway/routing/route.ts';
 import { route } from '../../../runtime/gateway/routing/route.ts';
+import type { RoutingTable } from '../../../runtime/gateway/routing/table.ts';
+import { TableBuilder } from '../../../runtime/gateway/routing/table-builder.ts';
+import { keyOf } from '../../../runtime/apis/meta/object.ts';
 import { seededRandom } from '../../../runtime/std/random.ts';
 
 const revision = (name: string): Revision => ({
@@ -73,15 +79,21 @@ const knativeRoute = (name: string, annotations: Record<string, string> = {}): R
   status: { traffic: [{ revisionName: `${name}-1`, percent: 100 }] },
 });
 
-const table = (objects: { ingresses?: Ingress[]; httpRoutes?: HTTPRoute[]; routes?: Route[] }) =>
-  buildTable({
-    isLoaded: true,
-    ingresses: [],
-    httpRoutes: [],
-    routes: [],
-    revisions: ['a-1', 'a-2', 'b-1', 'c-1', 'd-1'].map(revision),
-    ...objects,
-  });
+const table = (objects: {
+  ingresses?: Ingress[];
+  httpRoutes?: HTTPRoute[];
+  routes?: Route[];
+}): RoutingTable => {
+  const builder = new TableBuilder();
+  for (const object of ['a-1', 'a-2', 'b-1', 'c-1', 'd-1'].map(revision))
+    builder.setRevision(keyOf(object.metadata), object);
+  for (const object of objects.ingresses ?? []) builder.setIngress(keyOf(object.metadata), object);
+  for (const object of objects.httpRoutes ?? [])
+    builder.setHttpRoute(keyOf(object.metadata), object);
+  for (const object of objects.routes ?? []) builder.setRoute(keyOf(object.metadata), object);
+  builder.table.isLoaded = true;
+  return builder.table;
+};
 
 const head = (line: string, fields: Record<string, string> = {}): RequestHead => {
   const [method = '', url = ''] = line.split(' ');
@@ -99,6 +111,13 @@ interface Options {
   random?: () => number;
 }
 
+const requestOf = (line: string, options: Options = {}) => ({
+  head: head(line, options.fields),
+  isExternal: options.internal !== true,
+  scheme: 'http' as const,
+  httpsPort: 8443,
+});
+
 function decide(
   on: ReturnType<typeof table>,
   line: string,
@@ -107,6 +126,8 @@ function decide(
   const request = {
     head: head(line, options.fields),
     isExternal: options.internal !== true,
+    scheme: 'http' as const,
+    httpsPort: undefined,
     hasBroker: false,
     domain: 'localhost',
   };
@@ -189,14 +210,42 @@ describe('routing by Ingress', () => {
   });
 
   it('answers 503 until the first lists are in', () => {
-    const empty = buildTable({
-      isLoaded: false,
-      ingresses: [],
-      httpRoutes: [],
-      revisions: [],
-      routes: [],
-    });
+    const empty = new TableBuilder().table;
     assert.equal(target(empty, 'GET a.ns.localhost/'), 'not-ready');
+  });
+
+  it('tells a prober the hash of the Ingress, as Go would compute it', () => {
+    const answer = (fields: Record<string, string>) => {
+      const request = {
+        ...requestOf('GET a.ns.localhost/', { fields }),
+        domain: '',
+        hasBroker: false,
+      };
+      const decision = route(tagged, request, () => 0);
+      return decision.type === 'answer' ? decision.answer : undefined;
+    };
+    const override = answer({ 'K-Network-Probe': 'probe', 'K-Network-Hash': 'override' });
+    assert.equal(override?.status, 200);
+    assert.deepEqual(override.headers, [
+      ['K-Network-Hash', tagged.external.get('a.ns.localhost')!.paths[0]!.probeHash()],
+    ]);
+    const own = answer({ 'K-Network-Probe': 'probe', 'K-Network-Hash': 'abc' });
+    assert.deepEqual(own?.headers, [['K-Network-Hash', 'abc']]);
+    assert.equal(answer({ 'K-Network-Probe': 'probe' })?.status, 400);
+    assert.equal(answer({}), undefined);
+  });
+
+  it('sends clients outside to HTTPS where the Ingress says so', () => {
+    const secure = ingress('a', [{ splits: splits({ 'a-1': 100 }) }]);
+    secure.spec.httpOption = 'Redirected';
+    const redirected = table({ ingresses: [secure] });
+    const request = { ...requestOf('GET a.ns.localhost:8080/x?y'), domain: '', hasBroker: false };
+    const decision = route(redirected, request, () => 0);
+    assert.ok(decision.type === 'answer');
+    assert.equal(decision.answer.status, 301);
+    assert.deepEqual(decision.answer.headers, [['Location', 'https://a.ns.localhost:8443/x?y']]);
+    assert.equal(route(redirected, { ...request, scheme: 'https' }, () => 0).type, 'revision');
+    assert.equal(target(redirected, 'GET a.ns/', { internal: true }), 'ns/a-1');
   });
 
   it('knows the generation of every Ingress that it holds', () => {
@@ -310,8 +359,118 @@ describe('routing by HTTPRoute', () => {
 
   it('answers 500 for a backend that is not there and for a filter that is not known', () => {
     assert.equal(target(on([to('nobody')]), 'GET api.localhost/'), 'backend-not-found');
-    const filters = [{ type: 'RequestRedirect' as const }];
+    const filters = [{ type: 'ExtensionRef' as const }];
     assert.equal(target(on([{ filters, ...to('a') }]), 'GET api.localhost/'), 'filter-unsupported');
+  });
+
+  describe('with RequestRedirect', () => {
+    const location = (
+      requestRedirect: NonNullable<HTTPRouteFilter['requestRedirect']>,
+      line: string,
+      matches: HTTPRouteRule['matches'] = [{ path: { type: 'PathPrefix', value: '/old' } }],
+    ): string => {
+      const filters = [{ type: 'RequestRedirect' as const, requestRedirect }];
+      const request = { ...requestOf(line), domain: 'localhost', hasBroker: false };
+      const decision = route(on([{ matches, filters }]), request, () => 0);
+      assert.equal(decision.type, 'answer');
+      return `${decision.answer.status} ${decision.answer.headers[0]![1]}`;
+    };
+    const rows: readonly (readonly [Parameters<typeof location>[0], string, string])[] = [
+      [{}, 'GET api.localhost/old/a?b', '302 http://api.localhost/old/a?b'],
+      [{ statusCode: 301 }, 'GET api.localhost:8080/old', '301 http://api.localhost:8080/old'],
+      [{ scheme: 'https' }, 'GET api.localhost:8080/old', '302 https://api.localhost/old'],
+      [
+        { scheme: 'https', port: 8443 },
+        'GET api.localhost/old',
+        '302 https://api.localhost:8443/old',
+      ],
+      [{ port: 80 }, 'GET api.localhost/old', '302 http://api.localhost/old'],
+      [{ hostname: 'b.test' }, 'GET api.localhost/old', '302 http://b.test/old'],
+      [
+        { path: { type: 'ReplaceFullPath', replaceFullPath: '/new' } },
+        'GET api.localhost/old/a?b',
+        '302 http://api.localhost/new?b',
+      ],
+      [
+        { path: { type: 'ReplacePrefixMatch', replacePrefixMatch: '/new' } },
+        'GET api.localhost/old/a?b',
+        '302 http://api.localhost/new/a?b',
+      ],
+    ];
+    for (const [redirect, line, expected] of rows)
+      it(`sends ${line} with ${JSON.stringify(redirect)} to ${expected}`, () => {
+        assert.equal(location(redirect, line), expected);
+      });
+  });
+
+  it('applies the filters of the backend that was chosen after those of the rule', () => {
+    const add = (name: string) => ({
+      type: 'RequestHeaderModifier' as const,
+      requestHeaderModifier: { add: [{ name, value: '1' }] },
+    });
+    const routes = on([
+      { filters: [add('rule')], backendRefs: [{ name: 'a', filters: [add('backend')] }] },
+    ]);
+    assert.deepEqual(decide(routes, 'GET api.localhost/').changes.add, [
+      ['rule', '1'],
+      ['backend', '1'],
+    ]);
+  });
+
+  it('mirrors the share of requests that it is told to', () => {
+    const mirror = (rest: {
+      percent?: number;
+      fraction?: { numerator: number; denominator: number };
+    }) =>
+      on([
+        {
+          filters: [
+            { type: 'RequestMirror', requestMirror: { backendRef: { name: 'b' }, ...rest } },
+          ],
+          ...to('a'),
+        },
+      ]);
+    const mirrored = (routes: RoutingTable, random: number): string | undefined =>
+      decide(routes, 'GET api.localhost/', { random: () => random }).mirror?.key;
+    assert.equal(mirrored(mirror({}), 0.99), 'ns/b-1');
+    assert.equal(mirrored(mirror({ percent: 10 }), 0.05), 'ns/b-1');
+    assert.equal(mirrored(mirror({ percent: 10 }), 0.5), undefined);
+    assert.equal(mirrored(mirror({ fraction: { numerator: 1, denominator: 2 } }), 0.4), 'ns/b-1');
+  });
+
+  it('leads to the port of a Service that is no Route', () => {
+    const builder = new TableBuilder();
+    builder.table.isLoaded = true;
+    builder.setService('ns/plain', {
+      apiVersion: 'v1',
+      kind: 'Service',
+      metadata: { name: 'plain', namespace: 'ns' },
+      spec: {
+        ports: [
+          { name: 'http', port: 80 },
+          { name: 'grpc', port: 81 },
+        ],
+      },
+    });
+    builder.setHttpRoute(
+      'ns/api',
+      httpRoute([
+        {
+          matches: [{ path: { type: 'Exact', value: '/g' } }],
+          backendRefs: [{ name: 'plain', port: 81 }],
+        },
+        { backendRefs: [{ name: 'plain', port: 80 }] },
+      ]),
+    );
+    const plain = decide(builder.table, 'GET api.localhost/').revision;
+    assert.deepEqual(
+      [plain.key, plain.protocol, plain.isRevision],
+      ['ns/plain:80', 'http1', false],
+    );
+    const grpc = decide(builder.table, 'GET api.localhost/g').revision;
+    assert.deepEqual([grpc.key, grpc.protocol], ['ns/plain:81', 'h2c']);
+    builder.setService('ns/plain', undefined);
+    assert.equal(target(builder.table, 'GET api.localhost/'), 'backend-not-found');
   });
 
   it('leaves out a match whose expression is broken, and fields that would break a head', () => {
