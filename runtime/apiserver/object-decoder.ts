@@ -25,3 +25,16 @@ export interface ObjectDecoder {
   /** @returns the object, or a copy without what does not belong. @throws {StatusError} 400 */
   decode(resource: Resource, object: KubeObject, options: DecodeOptions): KubeObject;
 }
+
+const YAML_PROBLEMS = 'yaml: unmarshal errors:\n';
+
+/** A refusal tells what the YAML parser found as one text, warnings tell it line by line. */
+export const asWarnings = (problems: readonly string[]): string[] =>
+  problems.flatMap((problem) =>
+    problem.startsWith(YAML_PROBLEMS)
+      ? problem
+          .slice(YAML_PROBLEMS.length)
+          .split('\n')
+          .map((line) => line.trim())
+      : [problem],
+  );

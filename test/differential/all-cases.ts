@@ -5,6 +5,9 @@ import { patchCases } from './cases/patch.ts';
 import { applyCases } from './cases/apply.ts';
 import { deleteCases } from './cases/delete.ts';
 import { kindCases } from './cases/kinds.ts';
+import { accessCases } from './cases/access.ts';
+import { protobufCases } from './cases/protobuf.ts';
+import { yamlCases } from './cases/yaml.ts';
 import { discoveryCases } from './cases/discovery.ts';
 import { networkCases } from './cases/network.ts';
 import { readCases } from './cases/read.ts';
@@ -21,5 +24,8 @@ export const topics: Readonly<Record<string, readonly Case[]>> = {
   watch: watchCases,
   network: networkCases,
   discovery: discoveryCases,
+  access: accessCases,
+  protobuf: protobufCases,
+  yaml: yamlCases,
   kinds: kindCases,
 };

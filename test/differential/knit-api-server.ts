@@ -29,6 +29,9 @@ export async function startKnitApiServer(): Promise<ApiUnderTest & { close(): Pr
       exec: () => Promise.reject(new PodRefusal(404, 'no node runs this pod')),
       connect: () => Promise.reject(new PodRefusal(404, 'no node runs this pod')),
     },
+    readPodLog() {
+      throw new PodRefusal(404, 'no node runs this pod');
+    },
     serviceCidr: '10.0.0.0/16',
   });
   return {

@@ -89,6 +89,10 @@ export class Normaliser {
           ? '<age>'
           : this.value(cell, '', withManagedFields),
       );
+    if (isWireVersion(value)) {
+      const known = this.versions.get(value[1]);
+      return known === undefined || key === 'fields' ? [value[0], '<rv>'] : [value[0], known];
+    }
     if (Array.isArray(value)) {
       const items = value.map((item) => this.value(item, key, withManagedFields));
       if (key === 'managedFields') return items.sort(byOwner);
@@ -164,7 +168,7 @@ function note(known: Map<string, string>, value: string, prefix: string): void {
 
 function visit(value: unknown, onObject: (object: object) => void): void {
   if (typeof value !== 'object' || value === null) return;
-  if (!Array.isArray(value)) onObject(value);
+  onObject(value);
   for (const item of Object.values(value)) visit(item, onObject);
 }
 
@@ -182,6 +186,15 @@ function pick(value: unknown, path: string): unknown {
   for (const key of path.split('.')) current = current?.[key];
   return current;
 }
+
+/** A field of a protobuf message that holds nothing but digits: versions are the only such texts. */
+const isWireVersion = (value: unknown): value is [number, string] =>
+  Array.isArray(value) &&
+  value.length === 2 &&
+  typeof value[0] === 'number' &&
+  typeof value[1] === 'string' &&
+  /^\d+$/.test(value[1]) &&
+  value[1] !== '0';
 
 /** A list or a table has its items beside its metadata. */
 const isCollectionLike = (value: object): boolean =>

@@ -8,6 +8,7 @@ import { Agent, request } from 'node:https';
 import type { IncomingMessage } from 'node:http';
 import type { Answer, Case, Step, Variables } from './case.ts';
 import { Normaliser } from './normalise.ts';
+import { readWireBody, readWireEvent } from './wire-tree.ts';
 
 export interface ApiUnderTest {
   readonly url: string;
@@ -29,6 +30,7 @@ export interface TranscriptEntry {
 
 export type Transcript = readonly TranscriptEntry[];
 
+const PROTOBUF_TYPE = 'application/vnd.kubernetes.protobuf';
 /** For whatever has no other end: a loaded machine gets this long. */
 const STEP_TIMEOUT_MS = 30_000;
 const UNTIL_TIMEOUT_MS = 20_000;
@@ -115,11 +117,13 @@ function send(
         }),
     ...(step.as
       ? {
-          'Impersonate-User': step.as.user,
+          'Impersonate-User': fill(step.as.user, variables),
           ...(step.as.groups ? { 'Impersonate-Group': [...step.as.groups] } : {}),
         }
       : {}),
-    ...step.headers,
+    ...Object.fromEntries(
+      Object.entries(step.headers ?? {}).map(([name, value]) => [name, fill(value, variables)]),
+    ),
   };
   return new Promise((resolve, reject) => {
     const call = request(
@@ -154,8 +158,6 @@ const fill = (text: string, variables: Variables): string =>
   });
 
 async function readAnswer(response: IncomingMessage, step: Step): Promise<Answer> {
-  const isStream = step.events !== undefined && response.statusCode === 200;
-  const text = isStream ? await readLines(response, step.events ?? 0) : await readAll(response);
   const { statusCode: status = 0, headers, rawHeaders } = response;
   const warnings = rawHeaders.filter(
     (_, index) => index % 2 === 1 && rawHeaders[index - 1]?.toLowerCase() === 'warning',
@@ -168,7 +170,7 @@ async function readAnswer(response: IncomingMessage, step: Step): Promise<Answer
       return line;
     }
   };
-  const body = isStream ? text.split('\n').filter(Boolean).map(parse) : parse(text);
+  const body = await readBody();
   return {
     status,
     contentType,
@@ -179,27 +181,56 @@ async function readAnswer(response: IncomingMessage, step: Step): Promise<Answer
     ),
     body,
   };
+
+  async function readBody(): Promise<unknown> {
+    const isProtobuf = contentType.startsWith(PROTOBUF_TYPE);
+    if (step.events === undefined || status !== 200) {
+      const bytes = await readAll(response);
+      return isProtobuf ? readWireBody(bytes) : parse(bytes.toString('utf8'));
+    }
+    if (isProtobuf) {
+      const bytes = await readUntil(response, (all) => framesOf(all).length >= (step.events ?? 0));
+      return framesOf(bytes).map(readWireEvent);
+    }
+    const bytes = await readUntil(response, (all) => linesOf(all).length >= (step.events ?? 0));
+    return linesOf(bytes).map(parse);
+  }
 }
 
-async function readAll(response: IncomingMessage): Promise<string> {
+async function readAll(response: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   for await (const chunk of response as AsyncIterable<Buffer>) chunks.push(chunk);
-  return Buffer.concat(chunks).toString('utf8');
+  return Buffer.concat(chunks);
 }
 
-/** Reads until there are so many whole lines, the stream ends, or nothing has come for long. */
-function readLines(response: IncomingMessage, count: number): Promise<string> {
+/** Whole lines; what comes after the last one is not whole. */
+const linesOf = (bytes: Buffer): string[] => bytes.toString('utf8').split('\n').slice(0, -1);
+
+/** Whole frames: each has its length in four bytes before it. */
+function framesOf(bytes: Buffer): Buffer[] {
+  const frames: Buffer[] = [];
+  for (let at = 0; at + 4 <= bytes.length;) {
+    const end = at + 4 + bytes.readUInt32BE(at);
+    if (end > bytes.length) break;
+    frames.push(bytes.subarray(at + 4, end));
+    at = end;
+  }
+  return frames;
+}
+
+/** Reads until it is enough, the stream ends, or nothing has come for long. */
+function readUntil(response: IncomingMessage, isEnough: (all: Buffer) => boolean): Promise<Buffer> {
   return new Promise((resolve) => {
-    let text = '';
+    let all = Buffer.alloc(0);
     const finish = (): void => {
       clearTimeout(timer);
       response.destroy();
-      resolve(text.slice(0, text.lastIndexOf('\n') + 1));
+      resolve(all);
     };
     const timer = setTimeout(finish, STEP_TIMEOUT_MS);
-    response.on('data', (chunk) => {
-      text += String(chunk);
-      if (text.split('\n').length > count) finish();
+    response.on('data', (chunk: Buffer) => {
+      all = Buffer.concat([all, chunk]);
+      if (isEnough(all)) finish();
     });
     response.on('end', finish);
     response.on('error', finish);

@@ -74,7 +74,11 @@ export class AccessControl {
     this.tokens = tokens;
     // As upstream: a certificate comes first, so that a stray token in a header does not hide it.
     this.tlsGate = makeAccessGate([makeCertificateAuthenticator(clock), bearer], rbac);
-    this.questions = makeAccessReviews(rbac, (token, audiences) => tokens.verify(token, audiences));
+    this.questions = makeAccessReviews(
+      rbac,
+      (token, audiences) => tokens.verify(token, audiences),
+      clock,
+    );
     this.subresources = new Map([
       ['serviceaccounts/token', makeTokenRequestHandler({ store, clock, tokens })],
     ]);

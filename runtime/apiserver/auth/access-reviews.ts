@@ -4,10 +4,12 @@
  */
 import { AUTHENTICATION_GROUP } from '../../apis/authentication/definitions.ts';
 import { AUTHORIZATION_GROUP } from '../../apis/authorization/definitions.ts';
+import type { Clock } from '../../std/clock.ts';
 import type { QuestionHandler } from '../api-response.ts';
 import { requireBody, type ApiRequest } from '../api-request.ts';
 import { isJsonObject, type JsonObject } from '../json-value.ts';
 import type { Resource } from '../kind-registry.ts';
+import { formatTime } from '../object-rules.ts';
 import { StatusError, type StatusCause } from '../status-error.ts';
 import type { Authorizer } from './rbac-authorizer.ts';
 import type { RequestAttributes } from './request-attributes.ts';
@@ -24,6 +26,7 @@ export type TokenVerifier = (
 export function makeAccessReviews(
   authorizer: Authorizer,
   verifyToken: TokenVerifier,
+  clock: Clock,
 ): ReadonlyMap<string, QuestionHandler> {
   const decide = (user: UserInfo, attributes: RequestAttributes): object => {
     const { isAllowed, reason } = authorizer.authorize(user, attributes);
@@ -71,7 +74,7 @@ export function makeAccessReviews(
 
   const selfSubjectReview: QuestionHandler = (request, resource) => {
     readBody(request, resource);
-    const creationTimestamp = null;
+    const creationTimestamp = formatTime(clock.now());
     const status = { userInfo: describeUser(request.user) };
     return answer(resource, { metadata: { creationTimestamp }, status });
   };
@@ -113,7 +116,7 @@ function readBody(request: ApiRequest, resource: Resource): ReviewBody {
     );
   if (kind !== resource.kind)
     throw StatusError.badRequest(
-      `the kind in the data (${String(kind)}) does not match the expected kind (${resource.kind})`,
+      `${String(kind)} in version "${resource.version}" cannot be handled as a ${resource.kind}: converting (${resource.version}.${String(kind)}) to (${resource.group.split('.')[0]}.${resource.kind}): unknown conversion`,
     );
   return {
     metadata: isJsonObject(body['metadata']) ? body['metadata'] : {},
@@ -140,7 +143,7 @@ function readAttributes(
     problems.push(
       invalidField(
         'spec.nonResourceAttributes',
-        ofPath,
+        printPath(ofPath),
         'cannot be specified in combination with resourceAttributes',
       ),
     );
@@ -152,7 +155,8 @@ function readAttributes(
         'exactly one of nonResourceAttributes or resourceAttributes must be specified',
       ),
     );
-  if (problems.length > 0) throw StatusError.invalid(resource, '', problems);
+  if (isJsonObject(ofResource)) problems.push(...selectorProblems(ofResource));
+  if (problems.length > 0) throw refusal(resource, problems);
   if (!isJsonObject(ofResource)) {
     const path = isJsonObject(ofPath) ? ofPath : {};
     return { isResource: false, verb: text(path['verb']), path: text(path['path']) };
@@ -182,7 +186,7 @@ function localProblems(spec: JsonObject, namespace: string): StatusCause[] {
     return [
       invalidField(
         'spec.nonResourceAttributes',
-        spec['nonResourceAttributes'],
+        printPath(spec['nonResourceAttributes']),
         'disallowed on this kind of request',
       ),
     ];
@@ -195,6 +199,33 @@ function localProblems(spec: JsonObject, namespace: string): StatusCause[] {
     ),
   ];
 }
+
+/** A selector is a text or a list of requirements. */
+const selectorProblems = (attributes: JsonObject): StatusCause[] =>
+  ['labelSelector', 'fieldSelector'].flatMap((field) => {
+    const selector = attributes[field];
+    if (!isJsonObject(selector) || !selector['rawSelector'] || !selector['requirements']) return [];
+    return [
+      invalidField(
+        `spec.resourceAttributes.${field}.rawSelector`,
+        selector['rawSelector'],
+        'may not specified at the same time as requirements',
+      ),
+    ];
+  });
+
+/** As upstream, which names the group of a question but not its kind. */
+function refusal({ group }: Resource, causes: readonly StatusCause[]): StatusError {
+  const { message, details, ...rest } = StatusError.invalid({ group, kind: '' }, '', causes).status;
+  const { kind: _kind, ...others } = details ?? {};
+  return new StatusError({ ...rest, message: message ?? '', details: others });
+}
+
+/** As upstream prints its own type. */
+const printPath = (ofPath: JsonObject): JsonObject => ({
+  Path: text(ofPath['path']),
+  Verb: text(ofPath['verb']),
+});
 
 const invalidField = (field: string, value: unknown, rule: string): StatusCause => ({
   reason: 'FieldValueInvalid',

@@ -83,7 +83,7 @@ function readHeaders(headers: IncomingHttpHeaders): Wanted | undefined {
   if (user !== '') return { user, uid, groups, extra };
   if (groups.length > 0 || uid !== '' || Object.keys(extra).length > 0)
     throw StatusError.badRequest(
-      `requested ${describe(groups, uid, extra)} without impersonating a user`,
+      `requested ${describe(groups, uid, extra)} without impersonating a user name`,
     );
   return undefined;
 }
@@ -92,12 +92,24 @@ function readHeaders(headers: IncomingHttpHeaders): Wanted | undefined {
 const valuesOf = (value: string | string[] | undefined): string[] =>
   value === undefined ? [] : Array.isArray(value) ? value : value.split(', ');
 
-const describe = (groups: readonly string[], uid: string, extra: object): string =>
-  [
-    ...groups.map((group) => `group ${group}`),
-    ...Object.keys(extra).map((key) => `extra ${key}`),
-    ...(uid === '' ? [] : [`uid ${uid}`]),
-  ].join(', ');
+/** As upstream prints its own type of a user. */
+function describe(
+  groups: readonly string[],
+  uid: string,
+  extra: Readonly<Record<string, readonly string[]>>,
+): string {
+  const list = (texts: readonly string[]): string =>
+    texts.map((text) => JSON.stringify(text)).join(', ');
+  const entries = Object.keys(extra)
+    .sort()
+    .map((key) => `${JSON.stringify(key)}:[]string{${list(extra[key] ?? [])}}`);
+  const printedGroups = groups.length === 0 ? '[]string(nil)' : `[]string{${list(groups)}}`;
+  const printedExtra =
+    entries.length === 0
+      ? 'map[string][]string(nil)'
+      : `map[string][]string{${entries.join(', ')}}`;
+  return `&user.DefaultInfo{Name:"", UID:${JSON.stringify(uid)}, Groups:${printedGroups}, Extra:${printedExtra}}`;
+}
 
 function unescapeKey(key: string): string {
   try {

@@ -54,7 +54,8 @@ export function makeRoleEscalationCheck(authorizer: RbacAuthorizer): AdmissionPl
     if (isAllowed(request, 'bind', target)) return;
     const rules = authorizer.rulesOf(roleRef, request.namespace);
     if (typeof rules === 'string')
-      throw StatusError.notFound({ group: RBAC_GROUP, plural }, roleRef.name);
+      // As upstream, which names the binding's resource with the role's name.
+      throw StatusError.notFound(request.resource, roleRef.name);
     confirm(request, rules);
   }
 

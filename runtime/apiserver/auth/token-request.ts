@@ -72,7 +72,7 @@ export function makeTokenRequestHandler(deps: {
         kind: 'TokenRequest',
         apiVersion: `${AUTHENTICATION_GROUP}/v1`,
         metadata: { ...ref, uid, creationTimestamp: formatTime(nowMs) },
-        spec: { ...spec, audiences, expirationSeconds },
+        spec: { boundObjectRef: null, ...spec, audiences, expirationSeconds },
         status: { token, expirationTimestamp: formatTime(nowMs + expirationSeconds * 1_000) },
       },
     };
@@ -123,6 +123,7 @@ function findBound(
   if (!isJsonObject(value)) throw StatusError.badRequest('spec.boundObjectRef must be an object');
   const { kind, apiVersion = 'v1', name, uid } = value as Record<string, string | undefined>;
   const find = (plural: string, namespace: string): KubeObject => {
+    if (!name) throw StatusError.badRequest('Name parameter required.');
     const object = store.get(`/${plural}`, namespace, name ?? '');
     if (!object) throw StatusError.notFound({ group: '', plural }, name ?? '');
     if (uid && uid !== object.metadata.uid)
@@ -144,7 +145,7 @@ function findBound(
     }
     default:
       throw StatusError.badRequest(
-        `cannot bind token to object of type ${apiVersion}, Kind=${String(kind)}`,
+        `cannot bind token to object of type ${apiVersion.includes('/') ? '' : '/'}${apiVersion}, Kind=${String(kind)}`,
       );
   }
 }

@@ -1,5 +1,14 @@
 /** Bodies and answers in YAML: one document, JSON's values, keys that are strings. */
-import { isMap, isScalar, LineCounter, parseDocument, stringify, visit, type Document } from 'yaml';
+import {
+  Document,
+  isMap,
+  isScalar,
+  LineCounter,
+  parseDocument,
+  visit,
+  type Scalar,
+  type Tags,
+} from 'yaml';
 import { checkDepth } from '../json-value.ts';
 import { StatusError } from '../status-error.ts';
 import type { EncodedBody } from './body-codec.ts';
@@ -16,13 +25,15 @@ const DUPLICATES_MAX = 100;
 export function parseYaml(bytes: Buffer, problems: string[]): unknown {
   const lines = new LineCounter();
   const document = parseDocument(bytes.toString('utf8'), {
-    schema: 'core',
+    version: '1.1',
+    customTags: (tags) => tags.filter((tag) => !isForeign(tag)),
     merge: true,
     uniqueKeys: false,
     stringKeys: false,
     lineCounter: lines,
   });
-  const [error] = document.errors;
+  // As upstream, which reads the first document and leaves the rest.
+  const error = document.errors.find(({ code }) => code !== 'MULTIPLE_DOCS');
   if (error) throw StatusError.badRequest(`error converting YAML to JSON: yaml: ${error.message}`);
   noteDuplicates(document, lines, problems);
   let value: unknown;
@@ -34,23 +45,46 @@ export function parseYaml(bytes: Buffer, problems: string[]): unknown {
     );
   }
   checkDepth(value);
-  return value ?? undefined;
+  return value ?? null;
 }
 
-export const encodeYaml = (body: unknown): EncodedBody => ({
-  // As upstream's writer: keys in order, lists not indented, and texts quoted that YAML 1.1 takes for
-  // something else.
-  bytes: Buffer.from(
-    stringify(body, {
-      version: '1.1',
-      aliasDuplicateObjects: false,
-      lineWidth: 0,
-      sortMapEntries: true,
-      indentSeq: false,
-    }),
-  ),
-  contentType: YAML_TYPE,
-});
+/** As upstream's writer: keys in order, lists not indented, its choice of quotes. */
+export function encodeYaml(body: unknown): EncodedBody {
+  const document = new Document(body, {
+    version: '1.1',
+    sortMapEntries: true,
+    aliasDuplicateObjects: false,
+  });
+  visit(document, {
+    Scalar(_, node) {
+      if (typeof node.value === 'string') node.type = styleOf(node.value);
+    },
+  });
+  const text = document.toString({ lineWidth: 0, indentSeq: false, singleQuote: true });
+  return { bytes: Buffer.from(text), contentType: YAML_TYPE };
+}
+
+/** What YAML 1.1 takes for something else than a text, and texts that need escapes, in double quotes. */
+function styleOf(text: string): Scalar.Type {
+  if (/(?!\n)\p{Cc}| \n/u.test(text) || isOtherValue(text)) return 'QUOTE_DOUBLE';
+  if (text.includes('\n')) return 'BLOCK_LITERAL';
+  return /^---|^\.\.\./.test(text) ? 'QUOTE_SINGLE' : 'PLAIN';
+}
+
+const otherWords =
+  /^(?:|~|null|Null|NULL|[yYnN]|yes|Yes|YES|no|No|NO|true|True|TRUE|false|False|FALSE|on|On|ON|off|Off|OFF|[-+]?\.(?:inf|Inf|INF)|\.(?:nan|NaN|NAN)|<<)$/;
+const numbers =
+  /^[-+]?(?:0b[01_]+|0x[\da-fA-F_]+|0o?[0-7_]+|[\d_]+|(?:\d[\d_]*)?\.?[\d_]*(?:[eE][-+]?\d+)?|\d[\d_]*(?::[0-5]?\d)+(?:\.[\d_]*)?)$/;
+const dates = /^\d{4}-\d{1,2}-\d{1,2}(?:[Tt ].*)?$/;
+
+const isOtherValue = (text: string): boolean =>
+  otherWords.test(text) || (/\d/.test(text) && numbers.test(text)) || dates.test(text);
+
+/** Values of YAML 1.1 that JSON has not, and numbers to the base of 60, which upstream reads as texts. */
+const isForeign = (tag: Tags[number]): boolean =>
+  typeof tag === 'string'
+    ? ['timestamp', 'binary', 'omap', 'pairs', 'set', 'intTime', 'floatTime'].includes(tag)
+    : /:(?:timestamp|binary|omap|pairs|set)$/.test(tag.tag) || tag.format === 'TIME';
 
 function noteDuplicates(document: Document.Parsed, lines: LineCounter, problems: string[]): void {
   const found: string[] = [];

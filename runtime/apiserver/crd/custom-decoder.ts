@@ -4,7 +4,7 @@
  */
 import type { KubeObject } from '../../apis/meta/object.ts';
 import type { Resource } from '../kind-registry.ts';
-import type { DecodeOptions, ObjectDecoder } from '../object-decoder.ts';
+import { asWarnings, type DecodeOptions, type ObjectDecoder } from '../object-decoder.ts';
 import { StatusError } from '../status-error.ts';
 import { pruneObject } from './pruning.ts';
 
@@ -26,7 +26,7 @@ export class CustomDecoder implements ObjectDecoder {
     ];
     if (problems.length === 0 || options.fieldValidation === 'Ignore') return pruned;
     if (options.fieldValidation === 'Warn') {
-      options.warnings.push(...problems);
+      options.warnings.push(...asWarnings(problems));
       return pruned;
     }
     const { kind, version } = resource;

@@ -7,7 +7,7 @@ import type { KubeObject } from '../../apis/meta/object.ts';
 import { findKindSchema, isBuiltinKind } from '../../apis/schema/type-table.ts';
 import type { JsonObject } from '../json-value.ts';
 import type { Resource } from '../kind-registry.ts';
-import type { DecodeOptions, ObjectDecoder } from '../object-decoder.ts';
+import { asWarnings, type DecodeOptions, type ObjectDecoder } from '../object-decoder.ts';
 import { StatusError } from '../status-error.ts';
 import { DecodeError, decodeObject } from './decode-value.ts';
 
@@ -59,7 +59,7 @@ export function reportProblems(
 ): void {
   if (problems.length === 0 || options.fieldValidation === 'Ignore') return;
   const told = [...new Set(problems)].slice(0, PROBLEMS_MAX);
-  if (options.fieldValidation === 'Warn') options.warnings.push(...told);
+  if (options.fieldValidation === 'Warn') options.warnings.push(...asWarnings(told));
   else throw refusal(resource, object, `strict decoding error: ${told.join(', ')}`, options);
 }
 
