@@ -24,6 +24,8 @@ export interface Resource extends GroupResource {
   readonly storageApiVersion: string;
   /** Of a kind that a CRD brought: what object-versions.ts needs to change the version of an object. */
   readonly custom: CustomVersions | undefined;
+  /** What clients see is made of what is stored, and may differ from it in more than `apiVersion`. */
+  readonly isConverted: boolean;
 }
 
 export interface CustomVersions {
@@ -133,7 +135,8 @@ export class KindRegistry {
   private addNative(definition: KindDefinition): void {
     const { group, version, plural, kind } = definition;
     const apiVersion = apiVersionOf(definition);
-    const storeName = `${group}/${plural}`;
+    const { of = definition } = definition.face ?? {};
+    const storeName = `${of.group}/${of.plural}`;
     const path = `${group}/${version}/${plural}`;
     if (this.byPath.has(path) || this.byKind.has(`${apiVersion}/${kind}`))
       throw new Error(`the kind ${kind} (${path}) is defined twice`);
@@ -148,6 +151,7 @@ export class KindRegistry {
       storeName,
       storageApiVersion: this.byStoreName.get(storeName)?.apiVersion ?? apiVersion,
       custom: undefined,
+      isConverted: definition.face !== undefined,
     });
   }
 
@@ -172,6 +176,7 @@ export class KindRegistry {
         storeName: `${group}/${plural}`,
         storageApiVersion: `${group}/${storageVersion}`,
         custom: versions,
+        isConverted: true,
       };
     });
     // The stored version first: it stands for the resource where versions do not matter.

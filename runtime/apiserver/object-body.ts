@@ -52,7 +52,7 @@ export function readBody(resource: Resource, namespace: string, body: unknown): 
   } else delete meta.namespace;
   return {
     ...body,
-    apiVersion: resource.custom ? resource.apiVersion : resource.storageApiVersion,
+    apiVersion: resource.isConverted ? resource.apiVersion : resource.storageApiVersion,
     kind: resource.kind,
     metadata: meta,
   };

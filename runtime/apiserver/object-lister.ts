@@ -77,11 +77,11 @@ export class ObjectLister {
       );
     }
     // Selectors mean the fields and labels that their client sees, which a conversion may change.
-    const seen = resource.custom ? this.versions.showAll(resource, rest) : rest;
+    const seen = resource.isConverted ? this.versions.showAll(resource, rest) : rest;
     return andThen(seen, (candidates) => {
       const all = candidates.filter((object) => matchesFilter(filter, object));
       const chunk = page(all);
-      const shown = resource.custom ? chunk : this.versions.showAll(resource, chunk);
+      const shown = resource.isConverted ? chunk : this.versions.showAll(resource, chunk);
       return andThen(shown, (items) => makeList(items, all.length - chunk.length));
     });
   }

@@ -75,7 +75,12 @@ function denial(
       ...(field === undefined ? {} : { field }),
     }));
   });
-  return StatusError.invalid(resource, object.metadata.name, causes);
+  // As upstream, which refuses the kind that it stores.
+  return StatusError.invalid(
+    resource.definition.face?.of ?? resource,
+    object.metadata.name,
+    causes,
+  );
 }
 
 /** The first words of a field error say what kind it is. */

@@ -1,6 +1,6 @@
 /**
  * Between the one version in which an object is stored and the versions in which clients see it. A
- * native kind's versions differ in `apiVersion` alone. A kind of a CRD is pruned and defaulted by
+ * native kind's versions differ in `apiVersion` alone, but for its faces (see `KindFace`). A kind of a CRD is pruned and defaulted by
  * the schema of the version that it was stored in, converted, and pruned by the other's schema:
  * by its webhook, or by a new label where there is none. Everything but a webhook's answer is
  * synchronous, and what was converted once is kept as long as the stored object is.
@@ -49,7 +49,7 @@ export class ObjectVersions {
 
   /** A stored object as writers of `resource` work on it: a native kind stays as it is stored. */
   load(resource: Resource, object: KubeObject): MaybePromise<KubeObject> {
-    return resource.custom ? this.show(resource, object) : object;
+    return resource.isConverted ? this.show(resource, object) : object;
   }
 
   /** What is stored of an object in the version that `load` yields. @throws {StatusError} 500 */
@@ -61,15 +61,21 @@ export class ObjectVersions {
   convert(resource: Resource, object: KubeObject, apiVersion: string): MaybePromise<KubeObject> {
     if (object.apiVersion === apiVersion) return object;
     const { custom } = resource;
+    const { face } = resource.definition;
+    if (face) return apiVersion === resource.storageApiVersion ? face.toStored(object) : object;
     if (!custom) return { ...object, apiVersion };
     return andThen(this.convertAll(custom, [object], apiVersion), ([one]) => one ?? object);
   }
 
   private relabel(resource: Resource, object: KubeObject): KubeObject {
-    const { apiVersion } = resource;
+    const { apiVersion, definition } = resource;
     if (object.apiVersion === apiVersion) return object;
     const known = this.shownOf(resource);
-    const made = known.get(object) ?? Object.freeze({ ...object, apiVersion });
+    const made =
+      known.get(object) ??
+      (definition.face
+        ? deepFreeze(definition.face.fromStored(object))
+        : Object.freeze({ ...object, apiVersion }));
     known.set(object, made);
     return made as KubeObject;
   }

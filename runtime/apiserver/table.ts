@@ -131,13 +131,17 @@ function makeTable(
       cells: [
         ...(printer?.hasName ? [] : [nameOf(object, printer)]),
         ...(definition.cells?.(object, nowMs) ??
-          printer?.cells(object as unknown as JsonObject, nowMs) ??
+          printer?.cells(storedForm(definition, object) as unknown as JsonObject, nowMs) ??
           columns.map((column) => makeCell(object, column, nowMs))),
       ],
       object: rowObject(object, rendering),
     })),
   };
 }
+
+/** Printers of built-in kinds know them as they are stored. */
+const storedForm = ({ face }: Resource['definition'], object: KubeObject): KubeObject =>
+  face?.toStored(object) ?? object;
 
 const nameOf = (object: KubeObject, printer: Printer | undefined): string =>
   printer?.name?.(object as unknown as JsonObject) ?? object.metadata.name;

@@ -90,7 +90,7 @@ export function openWatch(
     onEnd();
   });
   const deliver = (change: StoreChange): void => {
-    if (!resource.custom) {
+    if (!resource.isConverted) {
       const event = filterChange(change, filter);
       if (event) onEvent({ type: event.type, object: versions.show(resource, event.object) });
       return;
@@ -129,7 +129,7 @@ export function openWatch(
   if (startsWithState) {
     const state = store.list(resource.storeName, filter.namespace);
     const seen = (): MaybePromise<readonly KubeObject[]> =>
-      resource.custom
+      resource.isConverted
         ? versions.showAll(resource, state)
         : versions.showAll(
             resource,
@@ -137,7 +137,8 @@ export function openWatch(
           );
     order.add(seen, (objects) => {
       for (const object of objects)
-        if (!resource.custom || matchesFilter(filter, object)) onEvent({ type: 'ADDED', object });
+        if (!resource.isConverted || matchesFilter(filter, object))
+          onEvent({ type: 'ADDED', object });
     });
   }
   for (const change of missed) deliver(change);

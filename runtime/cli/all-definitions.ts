@@ -9,6 +9,7 @@ import { batchDefinitions } from '../apis/batch/definitions.ts';
 import { coordinationDefinitions } from '../apis/coordination/definitions.ts';
 import { coreDefinitions } from '../apis/core/definitions.ts';
 import { discoveryDefinitions } from '../apis/discovery/definitions.ts';
+import { eventsDefinitions } from '../apis/events/definitions.ts';
 import { eventingDefinitions } from '../apis/eventing/definitions.ts';
 import { gatewayDefinitions } from '../apis/gateway/definitions.ts';
 import type { KindDefinition } from '../apis/meta/kind-definition.ts';
@@ -30,6 +31,7 @@ export const makeAllDefinitions = (
   servingConfig: () => ServingAdmissionConfig,
 ): readonly KindDefinition[] => [
   ...coreDefinitions.map(withConfigMapRules),
+  ...eventsDefinitions,
   ...appsDefinitions,
   ...batchDefinitions,
   ...horizontalDefinitions,

@@ -1,33 +1,29 @@
 /**
- * autoscaling/v2 HorizontalPodAutoscaler, read and write only: on the local home nothing scales by
- * it, since Knative's autoscaler does that for revisions. Source: k8s.io/kubernetes pkg/apis/autoscaling.
+ * HorizontalPodAutoscaler in both of its versions, read and write only: on the local home nothing
+ * scales by it, since Knative's autoscaler does that for revisions.
+ * Source: k8s.io/kubernetes pkg/apis/autoscaling (defaults).
  */
 import { ageColumn } from '../core/workload-columns.ts';
-import { invalid, required } from '../meta/field-rule.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
-import type { KubeObject } from '../meta/object.ts';
+import {
+  CPU_UTILIZATION_DEFAULT,
+  cpuUtilization,
+  fromVersion1,
+  toVersion1,
+  type HorizontalPodAutoscalerV1,
+} from './horizontal-conversion.ts';
+import { validateAutoscaler } from './horizontal-rules.ts';
+import {
+  horizontalPodAutoscalerKind,
+  type HorizontalPodAutoscaler,
+  type ScalingRules,
+} from './horizontal-types.ts';
 
-interface HorizontalPodAutoscaler extends KubeObject {
-  spec?: {
-    scaleTargetRef?: { apiVersion?: string; kind?: string; name?: string };
-    minReplicas?: number;
-    maxReplicas?: number;
-    metrics?: unknown[];
-  };
-  status?: { desiredReplicas: number; currentMetrics: unknown };
-}
-
-const CPU_UTILIZATION_DEFAULT = 80;
-
-const horizontalPodAutoscaler: KindDefinition<HorizontalPodAutoscaler> = {
-  group: 'autoscaling',
-  version: 'v2',
-  kind: 'HorizontalPodAutoscaler',
-  plural: 'horizontalpodautoscalers',
+const common = {
+  ...horizontalPodAutoscalerKind,
   singular: 'horizontalpodautoscaler',
   shortNames: ['hpa'],
   categories: ['all'],
-  namespaced: true,
   hasStatus: true,
   hasGeneration: false,
   columns: [
@@ -37,49 +33,66 @@ const horizontalPodAutoscaler: KindDefinition<HorizontalPodAutoscaler> = {
     { name: 'Replicas', type: 'integer', jsonPath: '.status.currentReplicas' },
     ageColumn,
   ],
+} as const;
+
+/** In 15 s at most four Pods more, or as many again: whichever is more. */
+const scaleUpDefault: ScalingRules = {
+  stabilizationWindowSeconds: 0,
+  selectPolicy: 'Max',
+  policies: [
+    { type: 'Pods', value: 4, periodSeconds: 15 },
+    { type: 'Percent', value: 100, periodSeconds: 15 },
+  ],
+};
+const scaleDownDefault: ScalingRules = {
+  selectPolicy: 'Max',
+  policies: [{ type: 'Percent', value: 100, periodSeconds: 15 }],
+};
+
+const version2: KindDefinition<HorizontalPodAutoscaler> = {
+  ...common,
+  applyDefaults({ spec, ...object }) {
+    if (!spec) return object;
+    const { behavior } = spec;
+    return {
+      ...object,
+      spec: {
+        ...spec,
+        minReplicas: spec.minReplicas ?? 1,
+        metrics: spec.metrics?.length ? spec.metrics : [cpuUtilization(CPU_UTILIZATION_DEFAULT)],
+        ...(behavior
+          ? {
+              behavior: {
+                scaleUp: { ...scaleUpDefault, ...behavior.scaleUp },
+                scaleDown: { ...scaleDownDefault, ...behavior.scaleDown },
+              },
+            }
+          : {}),
+      },
+      status: { desiredReplicas: 0, currentMetrics: null, ...object.status },
+    };
+  },
+  validate: validateAutoscaler,
+};
+
+const version1: KindDefinition<HorizontalPodAutoscalerV1> = {
+  ...common,
+  version: 'v1',
+  face: {
+    of: horizontalPodAutoscalerKind,
+    toStored: (object) => fromVersion1(object),
+    fromStored: (object) => toVersion1(object),
+  },
   applyDefaults: (object) =>
     object.spec
       ? {
           ...object,
-          spec: {
-            ...object.spec,
-            minReplicas: object.spec.minReplicas ?? 1,
-            metrics: object.spec.metrics?.length
-              ? object.spec.metrics
-              : [
-                  {
-                    type: 'Resource',
-                    resource: {
-                      name: 'cpu',
-                      target: { type: 'Utilization', averageUtilization: CPU_UTILIZATION_DEFAULT },
-                    },
-                  },
-                ],
-          },
-          status: object.status ?? { desiredReplicas: 0, currentMetrics: null },
+          spec: { ...object.spec, minReplicas: object.spec.minReplicas ?? 1 },
+          status: { currentReplicas: 0, desiredReplicas: 0, ...object.status },
         }
       : object,
-  validate({ spec = {} }) {
-    const { minReplicas = 1, maxReplicas = 0, scaleTargetRef } = spec;
-    const range = 'must be greater than 0';
-    return [
-      ...(minReplicas < 1
-        ? [invalid('spec.minReplicas', minReplicas, 'must be greater than or equal to 1')]
-        : []),
-      ...(maxReplicas < 1 ? [invalid('spec.maxReplicas', maxReplicas, range)] : []),
-      ...(maxReplicas < minReplicas
-        ? [
-            invalid(
-              'spec.maxReplicas',
-              maxReplicas,
-              'must be greater than or equal to `minReplicas`',
-            ),
-          ]
-        : []),
-      ...(scaleTargetRef?.kind ? [] : [required('spec.scaleTargetRef.kind')]),
-      ...(scaleTargetRef?.name ? [] : [required('spec.scaleTargetRef.name')]),
-    ];
-  },
+  validate: (object) => validateAutoscaler(fromVersion1(object)),
 };
 
-export const horizontalDefinitions: readonly KindDefinition[] = [horizontalPodAutoscaler];
+/** The stored version first. */
+export const horizontalDefinitions: readonly KindDefinition[] = [version2, version1];

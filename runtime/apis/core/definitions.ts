@@ -9,6 +9,7 @@ import type { AdmissionContext, KindDefinition } from '../meta/kind-definition.t
 import type { KubeObject } from '../meta/object.ts';
 import { defaultPod, validatePodSpec, validatePodUpdate } from './pod-spec.ts';
 import { qosClassOf } from './qos-class.ts';
+import { validateEvent } from './event-rules.ts';
 import { resourceDefinitions } from './resource-definitions.ts';
 import { defaultService, validateService } from './service-rules.ts';
 import { isSameStringMap } from './string-map.ts';
@@ -16,6 +17,7 @@ import { ageColumn } from './workload-columns.ts';
 import type {
   ConfigMap,
   CoreService,
+  Event,
   Namespace,
   PersistentVolume,
   PersistentVolumeClaim,
@@ -265,6 +267,7 @@ export const coreDefinitions: readonly KindDefinition[] = [
     hasGeneration: false,
     // Notes for people; nothing is decided by them.
     durability: 'behind',
+    validate: (object) => validateEvent(object as Event, 'reportingComponent'),
     columns: [
       { name: 'Last Seen', type: 'date', jsonPath: '.lastTimestamp' },
       { name: 'Type', type: 'string', jsonPath: '.type' },

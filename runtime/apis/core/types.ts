@@ -299,8 +299,14 @@ export interface Event extends KubeObject {
   count?: number;
   firstTimestamp?: string;
   lastTimestamp?: string;
-  source?: { component?: string };
+  source?: { component?: string; host?: string };
   reportingComponent?: string;
+  reportingInstance?: string;
+  /** Set by clients of events.k8s.io, with the fields below. */
+  eventTime?: string | null;
+  action?: string;
+  related?: unknown;
+  series?: { count?: number; lastObservedTime?: string };
 }
 
 export interface PersistentVolumeClaim extends KubeObject {

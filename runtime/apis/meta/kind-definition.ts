@@ -27,6 +27,15 @@ export interface AdmissionContext {
   readonly old?: KubeObject;
 }
 
+/** Another form in which a stored kind is served: other names, the same objects. */
+export interface KindFace {
+  /** What is stored; it must be defined before its faces. */
+  readonly of: ResourceKind;
+  /** Neither changes its argument, and nothing may be lost on the way there and back. */
+  readonly toStored: (object: KubeObject) => KubeObject;
+  readonly fromStored: (object: KubeObject) => KubeObject;
+}
+
 export interface KindDefinition<T extends KubeObject = KubeObject> extends ResourceKind<T> {
   readonly singular: string;
   readonly shortNames?: readonly string[];
@@ -42,6 +51,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends Resou
    * behind; the object can be rebuilt from the machine or from other objects after a crash. @default sync
    */
   readonly durability?: 'sync' | 'behind';
+  /** Undefined: the kind is stored as it is. Defaults and validation see the face. */
+  readonly face?: KindFace;
   /** A question: create is its only verb, the answer comes back, nothing is stored. @default false */
   readonly isVirtual?: boolean;
   /** What becomes of dependents when a delete does not say. @default as if Background */
