@@ -33,6 +33,7 @@ if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
   // Data that is read at run time.
   for (const file of [
     'runtime/apis/schema/kubernetes.json',
+    'test/apis/serving/upstream/rollouts.json',
     'test/apis/serving/upstream/verdicts.json',
     'test/apiserver/protobuf/fixtures/go-objects.json',
   ])

@@ -14,6 +14,7 @@ import {
   exampleChecksum,
   exampleChecksumKey,
   exampleKey,
+  observabilityConfigName,
   servingSystemNamespace,
 } from '../apis/serving/config-maps.ts';
 import { networkConfigName } from '../apis/serving/config-network.ts';
@@ -108,6 +109,9 @@ autocreate-cluster-domain-claims: "true"
 default-external-scheme: "http"
 # Enabled, or Redirected to HTTPS.
 http-protocol: "Enabled"
+`,
+  [observabilityConfigName]: `# Becomes status.logUrl of a Revision; \${REVISION_UID} stands for its uid.
+logging.revision-url-template: ""
 `,
   [featuresConfigName]: `# Each is Enabled, Allowed (the field may be set, and that is all) or Disabled.
 ${Object.entries(defaultFeatures)

@@ -15,6 +15,7 @@ import {
   deploymentConfigName,
   parseDeploymentConfig,
 } from '../apis/serving/config-deployment.ts';
+import { observabilityConfigName } from '../apis/serving/config-maps.ts';
 import type { DomainConfig } from '../apis/serving/config-domain.ts';
 import { domainConfigName, parseDomainConfig } from '../apis/serving/config-domain.ts';
 import type { GarbageCollectionConfig } from '../apis/serving/config-gc.ts';
@@ -45,6 +46,8 @@ export interface ServingConfig {
   readonly autoscaler: AutoscalerConfig;
   readonly garbageCollection: GarbageCollectionConfig;
   readonly deployment: DeploymentConfig;
+  /** Where the logs of a revision are; `${REVISION_UID}` stands for its uid. '' = nowhere to point to. */
+  readonly logUrlTemplate: string;
 }
 
 /** The configuration of now: replaced as a whole when a ConfigMap changes. */
@@ -63,6 +66,7 @@ export const makeServingConfig = (
   autoscaler: defaultAutoscalerConfig,
   garbageCollection: defaultGarbageCollection,
   deployment: defaultDeploymentConfig,
+  logUrlTemplate: '',
 });
 
 /** The configuration with what a ConfigMap of this name says now, and what could not be read of it. */
@@ -94,6 +98,10 @@ export function withConfigMap(
     }
     case featuresConfigName:
       return { config: { ...config, features: parseFeatures(data) }, errors: [] };
+    case observabilityConfigName: {
+      const logUrlTemplate = data?.['logging.revision-url-template']?.trim() ?? '';
+      return { config: { ...config, logUrlTemplate }, errors: [] };
+    }
     default:
       return { config, errors: [] };
   }

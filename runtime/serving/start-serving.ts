@@ -5,10 +5,11 @@
 import { isDeepStrictEqual } from 'node:util';
 import { configMapKind } from '../apis/core/types.ts';
 import { keyOf } from '../apis/meta/object.ts';
-import { revisionKind, routeKind } from '../apis/serving/types.ts';
+import { domainMappingKind, revisionKind, routeKind } from '../apis/serving/types.ts';
 import type { ControllerContext } from '../kube/context.ts';
 import { systemNamespace } from './config-maps.ts';
 import { makeConfigurationController } from './configuration/controller.ts';
+import { makeDomainMappingController } from './domain-mapping/controller.ts';
 import { makeLabelerController } from './labeler/controller.ts';
 import { makeRevisionController } from './revision/controller.ts';
 import type { ResolveImage } from './revision/digest-resolver.ts';
@@ -47,11 +48,13 @@ export async function startServing(
   };
   const revisions = makeRevisionController(context, config, options.resolveImage ?? (() => ''));
   const routes = makeRouteController(context, config);
+  const mappings = makeDomainMappingController(context, config);
   const controllers = [
     makeServiceController(context),
     makeConfigurationController(context, config),
     revisions,
     routes,
+    mappings,
     makeLabelerController(context),
   ];
   followConfigMaps(context, config, () => {
@@ -60,6 +63,8 @@ export async function startServing(
       revisions.enqueue(keyOf(metadata));
     for (const { metadata } of informers.informer(routeKind).list())
       routes.enqueue(keyOf(metadata));
+    for (const { metadata } of informers.informer(domainMappingKind).list())
+      mappings.enqueue(keyOf(metadata));
   });
   const stop = new AbortController();
   const signal = AbortSignal.any([context.signal, stop.signal]);

@@ -14,7 +14,11 @@ import type { KubeObject, ResourceKind } from '../../runtime/apis/meta/object.ts
 import { isControlledBy } from '../../runtime/apis/meta/object.ts';
 import type { Ingress } from '../../runtime/apis/networking/types.ts';
 import { ingressKind } from '../../runtime/apis/networking/types.ts';
-import { configurationLabelKey, revisionLabelKey } from '../../runtime/apis/serving/labels.ts';
+import {
+  configurationLabelKey,
+  revisionLabelKey,
+  routingStateLabelKey,
+} from '../../runtime/apis/serving/labels.ts';
 import { deploymentName } from '../../runtime/apis/serving/names.ts';
 import type { Configuration, Revision, Route, Service } from '../../runtime/apis/serving/types.ts';
 import {
@@ -120,6 +124,16 @@ export class World {
       if (this.round() === 0) return;
     }
     throw new Error('the world does not settle');
+  }
+
+  /** The routing state of every Revision. */
+  states(): Record<string, string | undefined> {
+    return Object.fromEntries(
+      this.list(revisionKind).map(({ metadata }) => [
+        metadata.name,
+        metadata.labels?.[routingStateLabelKey],
+      ]),
+    );
   }
 
   /** The plans of all objects as they are now. */

@@ -1,6 +1,6 @@
 /** What the API server needs to know of networking.internal.knative.dev. */
 import type { KindDefinition } from '../meta/kind-definition.ts';
-import { ingressKind } from './types.ts';
+import { clusterDomainClaimKind, ingressKind } from './types.ts';
 
 export const networkingDefinitions: readonly KindDefinition[] = [
   {
@@ -15,5 +15,12 @@ export const networkingDefinitions: readonly KindDefinition[] = [
       { name: 'Ready', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].status' },
       { name: 'Reason', type: 'string', jsonPath: '.status.conditions[?(@.type=="Ready")].reason' },
     ],
+  },
+  {
+    ...clusterDomainClaimKind,
+    singular: 'clusterdomainclaim',
+    shortNames: ['cdc'],
+    categories: ['knative-internal', 'networking'],
+    hasStatus: false,
   },
 ];

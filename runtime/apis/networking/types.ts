@@ -53,3 +53,16 @@ export const ingressKind: ResourceKind<Ingress> = {
   plural: 'ingresses',
   namespaced: true,
 };
+
+/** The right of a namespace to map a host name, which is the object's name. */
+export interface ClusterDomainClaim extends KubeObject {
+  spec: { namespace: string };
+}
+
+export const clusterDomainClaimKind: ResourceKind<ClusterDomainClaim> = {
+  group: 'networking.internal.knative.dev',
+  version: 'v1alpha1',
+  kind: 'ClusterDomainClaim',
+  plural: 'clusterdomainclaims',
+  namespaced: false,
+};

@@ -14,6 +14,7 @@ import { garbageCollectionConfigName, parseGarbageCollection } from './config-gc
 import { networkConfigName, parseNetworkConfig } from './config-network.ts';
 
 export const servingSystemNamespace = 'knative-serving';
+export const observabilityConfigName = 'config-observability';
 export const configWebhookName = 'config.webhook.serving.knative.dev';
 export const exampleKey = '_example';
 export const exampleChecksumKey = 'knative.dev/example-checksum';
@@ -26,8 +27,9 @@ const parsers: Readonly<Record<string, (data: Data) => readonly string[]>> = {
   [deploymentConfigName]: (data) => parseDeploymentConfig(data).errors,
   [domainConfigName]: (data) => parseDomainConfig(data, '').errors,
   [garbageCollectionConfigName]: (data) => parseGarbageCollection(data).errors,
-  // No value of a feature is wrong.
+  // No value of these is wrong.
   [featuresConfigName]: () => [],
+  [observabilityConfigName]: () => [],
   [networkConfigName]: (data) => parseNetworkConfig(data).errors,
 };
 

@@ -14,6 +14,8 @@ export const revisionUidLabelKey = `${serving}/revisionUID`;
 export const routeLabelKey = `${serving}/route`;
 export const routeNamespaceLabelKey = `${serving}/routeNamespace`;
 export const routingStateLabelKey = `${serving}/routingState`;
+export const domainMappingUidLabelKey = `${serving}/domainMappingUID`;
+export const domainMappingNamespaceLabelKey = `${serving}/domainMappingNamespace`;
 export const deploymentHashLabelKey = `${serving}/deployment-hash`;
 
 export const routesAnnotationKey = `${serving}/routes`;
@@ -33,6 +35,8 @@ export const defaultContainerAnnotationKey = 'kubectl.kubernetes.io/default-cont
 export const visibilityLabelKey = 'networking.knative.dev/visibility';
 export const clusterLocalVisibility = 'cluster-local';
 export const ingressClassAnnotationKey = 'networking.knative.dev/ingress-class';
+export const httpProtocolAnnotationKey = 'networking.knative.dev/http-protocol';
+export const httpProtocolAlternateKey = 'networking.knative.dev/httpOption';
 /** Class of the Ingresses that Knit's gateway serves. */
 export const knitIngressClass = 'knit.ingress.networking.knative.dev';
 

@@ -56,7 +56,7 @@ export function planRevision(
   const { deployment, podAutoscaler, digests } = observed;
   const now = timestamp(nowMs);
   if (digests.state !== 'resolved') return planUnresolved(observed.revision, digests, now);
-  const revision = withDigests(observed.revision, digests);
+  const revision = withLogUrl(withDigests(observed.revision, digests), config);
   let conditions = beginConditions(set, revision, now);
   const foreign = [deployment, podAutoscaler].find(
     (child) => child !== undefined && !isControlledBy(child, revision),
@@ -135,6 +135,13 @@ function withDigests(
   };
   if (initContainerStatuses.length > 0) status.initContainerStatuses = [...initContainerStatuses];
   return { ...revision, status };
+}
+
+function withLogUrl(revision: Revision, { logUrlTemplate }: ServingConfig): Revision {
+  const { logUrl: _before, ...status } = revision.status ?? {};
+  if (logUrlTemplate === '') return { ...revision, status };
+  const logUrl = logUrlTemplate.replaceAll('${REVISION_UID}', revision.metadata.uid ?? '');
+  return { ...revision, status: { ...status, logUrl } };
 }
 
 /** An image that was missing and is found: there is no pod yet that could refute the failure. */

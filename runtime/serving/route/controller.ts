@@ -3,7 +3,7 @@ import { coreServiceKind } from '../../apis/core/types.ts';
 import { isControlledBy, keyOf, splitKey } from '../../apis/meta/object.ts';
 import { ingressKind } from '../../apis/networking/types.ts';
 import { routeLabelKey } from '../../apis/serving/labels.ts';
-import { ingressName, targetHostName } from '../../apis/serving/names.ts';
+import { ingressName } from '../../apis/serving/names.ts';
 import type { Configuration, Revision, Route } from '../../apis/serving/types.ts';
 import { configurationKind, revisionKind, routeKind } from '../../apis/serving/types.ts';
 import type { ControllerContext } from '../../kube/context.ts';
@@ -11,6 +11,7 @@ import type { Controller } from '../../kube/controller.ts';
 import type { Informer } from '../../kube/informer.ts';
 import { controllerKeyOf, labelKeyOf, makePlanController } from '../controllers.ts';
 import type { ServingConfigSource } from '../serving-config.ts';
+import { targetName } from './hosts.ts';
 import type { ObservedRoute } from './route.ts';
 import { planRoute } from './route.ts';
 import type { TrafficSources } from './traffic.ts';
@@ -27,9 +28,8 @@ export function makeRouteController(
 
   const observe = (route: Route): ObservedRoute => {
     const { namespace = '', name } = route.metadata;
-    const names = ['', ...(route.spec.traffic ?? []).map(({ tag }) => tag ?? '')].map((tag) =>
-      targetHostName(name, tag),
-    );
+    const tags = ['', ...(route.spec.traffic ?? []).map(({ tag }) => tag ?? '')];
+    const names = tags.map((tag) => targetName(route, tag, config.current));
     const ours = services
       .list({ namespace, labels: { [routeLabelKey]: name } })
       .filter((service) => isControlledBy(service, route));

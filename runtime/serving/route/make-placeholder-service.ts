@@ -9,10 +9,10 @@ import {
   routeLabelKey,
   visibilityLabelKey,
 } from '../../apis/serving/labels.ts';
-import { targetHostName } from '../../apis/serving/names.ts';
 import type { Route } from '../../apis/serving/types.ts';
 import { omitKeys } from '../child.ts';
 import type { ServingConfig } from '../serving-config.ts';
+import { targetName } from './hosts.ts';
 
 export function makePlaceholderService(
   route: Route,
@@ -24,7 +24,7 @@ export function makePlaceholderService(
     apiVersion: 'v1',
     kind: 'Service',
     metadata: {
-      name: targetHostName(name, tag),
+      name: targetName(route, tag, config),
       namespace: namespace ?? '',
       labels: { ...omitKeys(labels, visibilityLabelKey), [routeLabelKey]: name },
       annotations: omitKeys(annotations, lastAppliedAnnotationKey),

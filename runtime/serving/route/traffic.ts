@@ -6,6 +6,10 @@
 import { getCondition, isObjectReady } from '../../apis/meta/condition.ts';
 import { serviceLabelKey } from '../../apis/serving/labels.ts';
 import type { Configuration, Revision, Route, TrafficTarget } from '../../apis/serving/types.ts';
+import type { LatestTarget, RevisionRollout, Rollout } from './rollout.ts';
+import { rolloutOf } from './rollout.ts';
+
+const PERCENT_ALL = 100;
 
 /** What the targets of a Route's spec refer to, by name; absent = does not exist. */
 export interface TrafficSources {
@@ -15,6 +19,8 @@ export interface TrafficSources {
 
 export interface ResolvedTarget extends TrafficTarget {
   readonly revisionName: string;
+  /** The Configuration whose latest revision it is; '' for a revision that is named. */
+  readonly configurationName: string;
   readonly percent: number;
   readonly protocol: 'http1' | 'h2c';
 }
@@ -80,7 +86,7 @@ function resolveRevision(route: Route, name: string, sources: TrafficSources): R
       fault: {
         status: 'False',
         reason: 'RevisionNotOwned',
-        message: `Revision "${name}" referenced in traffic is not owned by Service "${service ?? ''}".`,
+        message: notOwnedMessage(revision, service ?? ''),
       },
     };
   if (isObjectReady(revision)) return { revision };
@@ -96,6 +102,13 @@ function resolveRevision(route: Route, name: string, sources: TrafficSources): R
   };
 }
 
+function notOwnedMessage({ metadata }: Revision, service: string): string {
+  const owner = metadata.labels?.[serviceLabelKey] ?? '';
+  return owner === ''
+    ? `Revision "${metadata.name}" does not belong to Service "${service}".`
+    : `Revision "${metadata.name}" belongs to Service "${owner}", not Service "${service}".`;
+}
+
 const missing = (kind: 'Configuration' | 'Revision', name: string): TrafficFault => ({
   status: 'False',
   reason: `${kind}Missing`,
@@ -107,6 +120,7 @@ function makeTarget(target: TrafficTarget, revision: Revision): ResolvedTarget {
   return {
     ...(target.tag ? { tag: target.tag } : {}),
     revisionName: revision.metadata.name,
+    configurationName: target.revisionName ? '' : (target.configurationName ?? ''),
     latestRevision: target.latestRevision ?? !target.revisionName,
     percent: target.percent ?? 0,
     protocol: ports[0]?.name === 'h2c' ? 'h2c' : 'http1',
@@ -119,19 +133,62 @@ export interface Split {
   readonly protocol: 'http1' | 'h2c';
 }
 
-/** Splits by tag, sorted; '' holds the main traffic, summed per revision. Each tag has all of its target. */
+/**
+ * Splits by tag, sorted; '' holds the main traffic, summed per revision. Each tag has all of its
+ * target. A rollout that goes on divides what goes to the latest revision.
+ */
 export function splitsByTag(
   targets: readonly ResolvedTarget[],
+  rollout: Rollout,
 ): ReadonlyMap<string, readonly Split[]> {
   const main = new Map<string, Split>();
   const byTag = new Map<string, readonly Split[]>();
-  for (const { tag, revisionName, percent, protocol } of targets) {
-    if (percent > 0) {
-      const sum = (main.get(revisionName)?.percent ?? 0) + percent;
-      main.set(revisionName, { revisionName, percent: sum, protocol });
+  for (const target of targets) {
+    const { tag, percent, protocol } = target;
+    for (const split of percent > 0 ? divide({ ...target, tag: '' }, rollout) : []) {
+      const sum = (main.get(split.revisionName)?.percent ?? 0) + split.percent;
+      main.set(split.revisionName, { revisionName: split.revisionName, percent: sum, protocol });
     }
-    if (tag) byTag.set(tag, [{ revisionName, percent: 100, protocol }]);
+    if (tag)
+      byTag.set(
+        tag,
+        divide({ ...target, percent: PERCENT_ALL }, rollout).map((split) => ({
+          ...split,
+          protocol,
+        })),
+      );
   }
   byTag.set('', [...main.values()]);
   return new Map([...byTag].sort(([a], [b]) => (a < b ? -1 : 1)));
+}
+
+/** The revisions that a target's traffic goes to. */
+function divide(
+  { tag, configurationName, revisionName, percent }: ResolvedTarget,
+  rollout: Rollout,
+): readonly RevisionRollout[] {
+  const shares =
+    configurationName === '' ? undefined : rolloutOf(rollout, tag ?? '', configurationName);
+  return shares ?? [{ revisionName, percent }];
+}
+
+/** What goes to latest revisions, by tag and Configuration: what may be rolled out in steps. */
+export function latestTargets(targets: readonly ResolvedTarget[]): readonly LatestTarget[] {
+  const main = new Map<string, LatestTarget>();
+  const tagged: LatestTarget[] = [];
+  for (const { tag, configurationName, revisionName, percent } of targets) {
+    if (configurationName === '') continue;
+    const sum = (main.get(configurationName)?.percent ?? 0) + percent;
+    main.set(configurationName, { tag: '', configurationName, revisionName, percent: sum });
+    if (tag) tagged.push({ tag, configurationName, revisionName, percent: PERCENT_ALL });
+  }
+  return [...main.values(), ...tagged];
+}
+
+/** The target as the status shows it: one entry for each revision that it reaches. */
+export function statusTargets(target: ResolvedTarget, rollout: Rollout): readonly TrafficTarget[] {
+  const { protocol: _protocol, configurationName: _configuration, ...rest } = target;
+  const shares = rolloutOf(rollout, target.tag ?? '', target.configurationName);
+  if (!shares) return [rest];
+  return shares.map(({ revisionName, percent }) => ({ ...rest, revisionName, percent }));
 }

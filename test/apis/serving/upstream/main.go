@@ -8,16 +8,16 @@ import (
 	"fmt"
 	"os"
 
-	corev1 "k8s.io/api/core/v1"
 	authv1 "k8s.io/api/authentication/v1"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	netcfg "knative.dev/networking/pkg/config"
 	"knative.dev/pkg/apis"
-	asconfig "knative.dev/serving/pkg/autoscaler/config"
-	"knative.dev/serving/pkg/autoscaler/config/autoscalerconfig"
 	apiconfig "knative.dev/serving/pkg/apis/config"
 	v1 "knative.dev/serving/pkg/apis/serving/v1"
 	"knative.dev/serving/pkg/apis/serving/v1beta1"
+	asconfig "knative.dev/serving/pkg/autoscaler/config"
+	"knative.dev/serving/pkg/autoscaler/config/autoscalerconfig"
 	"knative.dev/serving/pkg/deployment"
 	"knative.dev/serving/pkg/gc"
 	routecfg "knative.dev/serving/pkg/reconciler/route/config"
@@ -30,6 +30,7 @@ type input struct {
 	Object  json.RawMessage              `json:"object"`
 	Old     json.RawMessage              `json:"old"`
 	Configs map[string]map[string]string `json:"configs"`
+	Steps   []rolloutStep                `json:"steps"`
 }
 type output struct {
 	Defaulted json.RawMessage `json:"defaulted,omitempty"`
@@ -89,6 +90,10 @@ func run(in input) (out output) {
 			out.Error = fmt.Sprint("PANIC ", r)
 		}
 	}()
+	if in.Kind == "Rollout" {
+		out.Defaulted, _ = json.Marshal(runRollout(in.Steps))
+		return
+	}
 	if in.Kind == "ConfigMap" {
 		for name, data := range in.Configs {
 			parsed, err := configMap(name, data)

@@ -6,26 +6,50 @@ import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { upstreamCases } from './cases.ts';
+import { rolloutCases } from './rollout-cases.ts';
 
 const folder = fileURLToPath(new URL('.', import.meta.url));
-const input = upstreamCases.map((one) => JSON.stringify(one)).join('\n');
+/** A program that was built before; without it, one is built. */
 const program = process.argv[2];
-const output = program
-  ? execFileSync(program, { input, encoding: 'utf8', maxBuffer: 1 << 28 })
-  : execFileSync('go', ['run', '.'], {
-      input,
-      cwd: folder,
-      encoding: 'utf8',
-      maxBuffer: 1 << 28,
-    });
-const verdicts = output
-  .trim()
-  .split('\n')
-  .map((line, index) => {
-    const { error, defaulted } = JSON.parse(line) as { error: string; defaulted?: unknown };
+
+interface Verdict {
+  readonly error: string;
+  readonly defaulted?: unknown;
+}
+
+function ask(cases: readonly object[]): readonly Verdict[] {
+  const options = {
+    input: cases.map((one) => JSON.stringify(one)).join('\n'),
+    encoding: 'utf8',
+    cwd: folder,
+    maxBuffer: 1 << 28,
+  } as const;
+  const output = program
+    ? execFileSync(program, options)
+    : execFileSync('go', ['run', '.'], options);
+  return output
+    .trim()
+    .split('\n')
+    .map((line) => JSON.parse(line) as Verdict);
+}
+
+function write(file: string, lines: readonly object[]): void {
+  const text = lines.map((line) => JSON.stringify(line)).join(',\n');
+  writeFileSync(`${folder}${file}`, `[\n${text}\n]\n`);
+}
+
+write(
+  'verdicts.json',
+  ask(upstreamCases).map(({ error, defaulted }, index) => {
     const one = upstreamCases[index];
     // What a ConfigMap becomes is Go's own business.
     return { title: one?.title, error, ...(one?.kind === 'ConfigMap' ? {} : { defaulted }) };
-  });
-const lines = verdicts.map((verdict) => JSON.stringify(verdict));
-writeFileSync(`${folder}verdicts.json`, `[\n${lines.join(',\n')}\n]\n`);
+  }),
+);
+write(
+  'rollouts.json',
+  ask(rolloutCases).map(({ defaulted }, index) => ({
+    title: rolloutCases[index]?.title,
+    results: defaulted,
+  })),
+);
