@@ -3,6 +3,8 @@
  * (oci/oci-driver.ts) and plain child processes (process/process-driver.ts). A driver knows nothing
  * of restarts, probes or status.
  */
+import type { Writable } from 'node:stream';
+
 import type { Container, SecurityContext } from '../apis/core/types.ts';
 import type { PodPaths } from './agent-paths.ts';
 import type { ExecSession } from './exec/exec-session.ts';
@@ -72,6 +74,10 @@ export interface RunningContainer {
   kill(): void;
   /** Runs a command inside. Rejects when it cannot be started or does not end in time, by when it is ended. */
   exec(command: readonly string[], timeoutMs: number): Promise<CommandOutcome>;
+  /** A new way into its standard input; undefined when it has none, or it has ended for good. */
+  openInput(): Writable | undefined;
+  /** Of its terminal, in characters; without effect when it has none. */
+  resize(columns: number, rows: number): void;
   /** Runs a command inside with open streams. Rejects when the container has not been created yet. */
   openExec(request: OpenExecRequest): Promise<ExecSession>;
 }

@@ -47,8 +47,8 @@ export interface AgentOptions {
 export interface Agent {
   /** See `PodManager.readPodLog`. */
   readPodLog(request: PodLogRequest): AsyncIterable<Uint8Array>;
-  /** See `PodManager.exec` and `PodManager.connect`. */
-  readonly streams: Pick<PodManager, 'exec' | 'connect'>;
+  /** See the methods of `PodManager`. */
+  readonly streams: Pick<PodManager, 'exec' | 'attach' | 'connect'>;
   /**
    * Stops managing. Containers and processes run on, for the next agent to adopt, unless `stopPods`
    * asks to end them gracefully; then they are gone when it resolves.

@@ -190,7 +190,7 @@ describe('the launch of a container', () => {
     assert.deepEqual(command.slice(-6), [
       ...['/g/cgroup.procs', '--', 'crun', '--root', '/state', '--cgroup-manager=disabled'],
     ]);
-    assert.equal(makeLaunchInput('/a b', 'c1'), '/a b\nc1\n');
+    assert.equal(makeLaunchInput('/a b', 'c1'), '/a b\nc1\nnone\n');
     assert.throws(() => makeLaunchInput('/a\nb', 'c1'), /line break/);
   });
 });

@@ -1,6 +1,17 @@
-/** exec and port-forward as people's clients ask for them : @kubernetes/client-node against a real container. */
+/**
+ * exec, attach and port-forward as people's clients ask for them: @kubernetes/client-node, a SPDY client,
+ * and every kubectl that this machine has, against real containers.
+ */
 import assert from 'node:assert/strict';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { spawn } from 'node:child_process';
+import {
+  existsSync,
+  mkdtempSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import {
   type AddressInfo,
   createConnection,
@@ -11,19 +22,20 @@ import {
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough, Readable } from 'node:stream';
-import { Exec, KubeConfig, PortForward, type V1Status } from '@kubernetes/client-node';
+import { Attach, Exec, KubeConfig, PortForward, type V1Status } from '@kubernetes/client-node';
 
 import { cleanupAgent } from '../../runtime/agent/cleanup-agent.ts';
 import { type Agent, startAgent } from '../../runtime/agent/start-agent.ts';
 import { coreDefinitions } from '../../runtime/apis/core/definitions.ts';
 import { appsDefinitions } from '../../runtime/apis/apps/definitions.ts';
-import { podKind } from '../../runtime/apis/core/types.ts';
+import { type Container, podKind } from '../../runtime/apis/core/types.ts';
 import { makeLocalPki } from '../../runtime/apiserver/make-local-pki.ts';
 import { type ApiServer, startApiServer } from '../../runtime/apiserver/start-api-server.ts';
 import { KubeClient } from '../../runtime/kube/client.ts';
 import { InformerFactory } from '../../runtime/kube/informer.ts';
 import { systemClock } from '../../runtime/std/clock.ts';
 import { silentLogger } from '../../runtime/std/logger.ts';
+import { SpdyClient } from './spdy-client.ts';
 import { buildTestImage, removeTestImage, TEST_IMAGE } from './test-image.ts';
 import { eventually } from './test-machine.ts';
 
@@ -60,6 +72,7 @@ describe('Streams into a container', function () {
       readPodLog: (request) => agent.readPodLog(request),
       podStreams: {
         exec: (request) => agent.streams.exec(request),
+        attach: (request) => agent.streams.attach(request),
         connect: (target) => agent.streams.connect(target),
       },
     });
@@ -257,6 +270,254 @@ describe('Streams into a container', function () {
     });
   });
 
+  describe('over SPDY', () => {
+    const ask = (path: string, protocols: string[]): Promise<SpdyClient> => {
+      const cluster = config.getCurrentCluster();
+      return SpdyClient.connect({
+        url: `${cluster?.server}/api/v1/namespaces/default/pods/${path}`,
+        ca: Buffer.from(cluster?.caData ?? '', 'base64').toString(),
+        token: config.getCurrentUser()?.token ?? '',
+        protocols,
+      });
+    };
+    const execPath = (flags: string, ...command: string[]): string =>
+      `target/exec?container=user&${flags}&${command.map((one) => `command=${encodeURIComponent(one)}`).join('&')}`;
+
+    it('runs a command: input, both outputs, its end as a Status', async () => {
+      const path = execPath(
+        'stdin=true&stdout=true&stderr=true',
+        ...['/bin/sh', '-c', 'read x; echo "got $x"; echo oops >&2; exit 7'],
+      );
+      const client = await ask(path, ['v4.channel.k8s.io', 'v3.channel.k8s.io']);
+      assert.equal(client.protocol, 'v4.channel.k8s.io');
+      const error = await client.open({ streamtype: 'error' });
+      const stdin = await client.open({ streamtype: 'stdin' });
+      const stdout = await client.open({ streamtype: 'stdout' });
+      const stderr = await client.open({ streamtype: 'stderr' });
+      for (const stream of [error, stdout, stderr]) stream.end();
+      stdin.write('hello\n');
+      assert.equal(String(await stdout.ended), 'got hello\n');
+      assert.equal(String(await stderr.ended), 'oops\n');
+      const status = JSON.parse(String(await error.ended)) as V1Status;
+      assert.deepEqual(status.details?.causes, [{ reason: 'ExitCode', message: '7' }]);
+      await client.whenClosed();
+    });
+
+    it('tells clients of before version 4 in words', async () => {
+      const client = await ask(execPath('stdout=true', '/bin/sh', '-c', 'exit 7'), [
+        'v2.channel.k8s.io',
+        'channel.k8s.io',
+      ]);
+      const error = await client.open({ streamtype: 'error' });
+      const stdout = await client.open({ streamtype: 'stdout' });
+      assert.equal(String(await stdout.ended), '');
+      assert.match(String(await error.ended), /non-zero exit code: exit status 7/);
+      client.close();
+    });
+
+    it('passes four mebibytes through unharmed, both ways', async () => {
+      const bytes = Buffer.alloc(4 * 1024 * 1024, 'knit ');
+      const copy = 'process.stdin.pipe(process.stdout)';
+      const client = await ask(execPath('stdin=1&stdout=1', '/usr/bin/node', '-e', copy), [
+        'v4.channel.k8s.io',
+      ]);
+      await client.open({ streamtype: 'error' });
+      const stdin = await client.open({ streamtype: 'stdin' });
+      const stdout = await client.open({ streamtype: 'stdout' });
+      stdin.write(bytes);
+      stdin.end();
+      assert.ok((await stdout.ended).equals(bytes));
+      client.close();
+    });
+
+    it('takes no stream that was not asked for', async () => {
+      const client = await ask(execPath('stdout=true', '/bin/sh', '-c', 'exit 0'), [
+        'v4.channel.k8s.io',
+      ]);
+      assert.equal(await (await client.open({ streamtype: 'stdin' })).wasReset, 3);
+      client.close();
+    });
+
+    it('speaks no version that it does not know', async () => {
+      await assert.rejects(
+        ask(execPath('stdout=true', 'ls'), ['v9.channel.k8s.io']),
+        /400: .*client supports \[v9\.channel\.k8s\.io\]/,
+      );
+    });
+
+    it('forwards forty connections at once, each direction ending by itself', async () => {
+      const script = `require('net').createServer({ allowHalfOpen: true }, (s) => {
+        let text = ''; s.on('data', (d) => (text += d)); s.on('end', () => s.end('after ' + text));
+      }).listen(9998, '127.0.0.1', () => console.log('up'))`;
+      const stdout = new PassThrough();
+      const server = await new Exec(config).exec(
+        ...(['default', 'target', 'user'] as const),
+        ['/usr/bin/node', '-e', script],
+        ...([stdout, new PassThrough(), null, false] as const),
+      );
+      await new Promise((resolve) => stdout.once('data', resolve));
+      const client = await ask('target/portforward', ['portforward.k8s.io']);
+      const answers = Array.from({ length: 40 }, async (_, index) => {
+        const headers = { port: '9998', requestid: String(index) };
+        const error = await client.open({ streamtype: 'error', ...headers });
+        error.end();
+        const data = await client.open({ streamtype: 'data', ...headers });
+        data.write(`request ${index}`);
+        data.end();
+        assert.equal(String(await data.ended), `after request ${index}`);
+        assert.equal(String(await error.ended), '');
+      });
+      await Promise.all(answers);
+      const refused = { port: '9', requestid: 'x' };
+      const error = await client.open({ streamtype: 'error', ...refused });
+      await client.open({ streamtype: 'data', ...refused });
+      assert.match(
+        String(await error.ended),
+        /^error forwarding port 9 to pod target_default, uid /,
+      );
+      client.close();
+      server.close();
+    });
+  });
+
+  describe('attach', () => {
+    const start = async (name: string, container: Partial<Container>): Promise<void> => {
+      await client.create(podKind, {
+        apiVersion: 'v1',
+        kind: 'Pod',
+        metadata: { name, namespace: 'default' },
+        spec: {
+          nodeName: 'node-a',
+          restartPolicy: 'Never',
+          terminationGracePeriodSeconds: 1,
+          containers: [{ name: 'user', image: TEST_IMAGE, ...container }],
+        },
+      });
+      await eventually(
+        'a running container',
+        async () => {
+          const pod = await client.get(podKind, { namespace: 'default', name });
+          return pod?.status?.containerStatuses?.[0]?.state?.running !== undefined;
+        },
+        WAIT_MS_MAX,
+      );
+    };
+    const exitCode = (name: string): Promise<number> =>
+      eventually(
+        'the end of the container',
+        async () =>
+          (await client.get(podKind, { namespace: 'default', name }))?.status
+            ?.containerStatuses?.[0]?.state?.terminated?.exitCode,
+        WAIT_MS_MAX,
+      );
+
+    it('types into the container’s own process, whose input ends with who typed first', async () => {
+      const script = 'while read x; do echo "got $x"; done; echo eof; exit 3';
+      const command = ['/bin/sh', '-c', script];
+      await start('typed', { command, stdin: true, stdinOnce: true });
+      const [stdin, stdout] = [new PassThrough(), new PassThrough()];
+      let seen = '';
+      stdout.on('data', (chunk) => (seen += String(chunk)));
+      const socket = await new Attach(config).attach(
+        ...(['default', 'typed', 'user', stdout, null, stdin, false] as const),
+      );
+      stdin.write('one\n');
+      await eventually('the echo', () => Promise.resolve(seen.includes('got one')), WAIT_MS_MAX);
+      socket.close();
+      assert.equal(await exitCode('typed'), 3);
+    });
+
+    it('keeps the input open for the next who comes', async () => {
+      const script = 'while read x; do [ "$x" = end ] && exit 4; echo "got $x"; done; exit 5';
+      await start('open', { command: ['/bin/sh', '-c', script], stdin: true });
+      for (const word of ['first', 'end']) {
+        const [stdin, stdout] = [new PassThrough(), new PassThrough()];
+        const socket = await new Attach(config).attach(
+          ...(['default', 'open', 'user', stdout, null, stdin, false] as const),
+        );
+        const answered = new Promise((resolve) => stdout.once('data', resolve));
+        stdin.write(`${word}\n`);
+        if (word === 'first') assert.equal(String(await answered), 'got first\n');
+        else assert.equal(await exitCode('open'), 4);
+        socket.close();
+      }
+    });
+
+    it('is a terminal where the container has one, in the client’s size', async () => {
+      const show =
+        'setInterval(() => console.log("" + process.stdin.isTTY + process.stdout.columns), 50)';
+      await start('terminal', { command: ['/usr/bin/node', '-e', show], stdin: true, tty: true });
+      const stdout = new PassThrough() as PassThrough & { columns?: number; rows?: number };
+      Object.assign(stdout, { columns: 99, rows: 33 });
+      let seen = '';
+      stdout.on('data', (chunk) => (seen += String(chunk)));
+      const socket = await new Attach(config).attach(
+        ...(['default', 'terminal', 'user', stdout, null, new PassThrough(), true] as const),
+      );
+      await eventually('the size', () => Promise.resolve(seen.includes('true99')), WAIT_MS_MAX);
+      socket.close();
+      const { status } = await exec(['/bin/sh', '-c', 'exit 0']);
+      assert.equal(status.status, 'Success');
+    });
+  });
+
+  for (const kubectl of findKubectls())
+    describe(`kubectl at ${kubectl}`, () => {
+      const run = (
+        args: readonly string[],
+        input?: Buffer,
+      ): Promise<{ code: number | null; out: Buffer }> => {
+        const file = join(home, 'kubeconfig');
+        writeFileSync(file, config.exportConfig(), { mode: 0o600 });
+        const child = spawn(kubectl, args, { env: { ...process.env, KUBECONFIG: file } });
+        const chunks: Buffer[] = [];
+        child.stdout.on('data', (chunk: Buffer) => chunks.push(chunk));
+        child.stdin.end(input);
+        return new Promise((resolve, reject) => {
+          child.once('error', reject);
+          child.once('close', (code) => resolve({ code, out: Buffer.concat(chunks) }));
+        });
+      };
+
+      it('runs commands, with megabytes of input and output, and their exit codes', async () => {
+        const bytes = Buffer.alloc(5_000_000, 'knit ');
+        const copy = 'process.stdin.pipe(process.stdout)';
+        const args = ['exec', '-i', 'target', '--', '/usr/bin/node', '-e', copy];
+        assert.ok((await run(args, bytes)).out.equals(bytes));
+        assert.equal((await run(['exec', 'target', '--', '/bin/sh', '-c', 'exit 3'])).code, 3);
+      });
+
+      it('copies a file in and out', async () => {
+        const [there, back] = [join(home, 'there'), join(home, 'back')];
+        writeFileSync(there, Buffer.alloc(300_000, 'file '));
+        assert.equal((await run(['cp', there, 'target:/tmp/copied'])).code, 0);
+        assert.equal((await run(['cp', 'target:/tmp/copied', back])).code, 0);
+        assert.ok(readFileSync(back).equals(readFileSync(there)));
+      });
+
+      it('forwards a port for many connections at once', async () => {
+        const file = join(home, 'kubeconfig');
+        const child = spawn(kubectl, ['port-forward', 'target', ':8080'], {
+          env: { ...process.env, KUBECONFIG: file },
+        });
+        const port = await new Promise<string>((resolve, reject) => {
+          child.stdout.on('data', (text) => {
+            const found = /127\.0\.0\.1:(\d+)/.exec(String(text))?.[1];
+            if (found !== undefined) resolve(found);
+          });
+          child.once('exit', (code) => reject(new Error(`kubectl ended with ${code}`)));
+        });
+        const answers = await Promise.all(
+          Array.from({ length: 30 }, async () => {
+            const answer = await fetch(`http://127.0.0.1:${port}/env/GREETING`);
+            return answer.text();
+          }),
+        );
+        child.removeAllListeners('exit').kill();
+        assert.deepEqual([...new Set(answers)], ['"hi"']);
+      });
+    });
+
   describe('a refusal', () => {
     const rows: [path: string, status: number, message: RegExp][] = [
       ['nobody/exec?command=ls&stdout=1', 404, /pods "nobody" not found/],
@@ -296,6 +557,16 @@ async function read(stream: Readable): Promise<string> {
   stream.setEncoding('utf8');
   for await (const chunk of stream) text += chunk;
   return text;
+}
+
+/** Those of this machine: on a bare one none, and then the clients above stand for them. */
+function findKubectls(): string[] {
+  const { PATH = '', KNIT_KUBE_CACHE = '' } = process.env;
+  const paths = [...PATH.split(':'), KNIT_KUBE_CACHE]
+    .filter(Boolean)
+    .map((folder) => join(folder, 'kubectl'))
+    .filter((path) => existsSync(path));
+  return [...new Set(paths.map((path) => realpathSync(path)))];
 }
 
 function listen(onConnection: (socket: Socket) => void): Promise<Server> {

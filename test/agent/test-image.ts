@@ -1,6 +1,6 @@
 /**
- * Builds the image that the agent's integration tests run: this machine's node, its libraries, a shell
- * and a server that tells what it sees. Built once per process with real buildah.
+ * Builds the image that the agent's integration tests run: this machine's node, its libraries, a shell,
+ * tar and a server that tells what it sees. Built once per process with real buildah.
  */
 import { execFileSync } from 'node:child_process';
 import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
@@ -52,7 +52,10 @@ export function buildTestImage(): string {
   put(process.execPath, '/usr/bin/node');
   const shell = '/bin/dash';
   put(shell, '/bin/sh');
-  const libraries = execFileSync('ldd', [process.execPath, shell], { encoding: 'utf8' });
+  const tar = '/bin/tar';
+  put(tar, tar);
+  const programs = [process.execPath, shell, tar];
+  const libraries = execFileSync('ldd', programs, { encoding: 'utf8' });
   for (const [path] of libraries.matchAll(/\/\S+\.so\S*/g)) put(path, path);
   mkdirSync(join(mount, 'etc'), { recursive: true });
   writeFileSync(join(mount, 'etc/passwd'), 'root:x:0:0::/:/bin/sh\napp:x:1234:1234::/:/bin/sh\n');

@@ -27,6 +27,7 @@ export async function startKnitApiServer(): Promise<ApiUnderTest & { close(): Pr
     // There is no node whose containers could be entered, as beside the real server.
     podStreams: {
       exec: () => Promise.reject(new PodRefusal(404, 'no node runs this pod')),
+      attach: () => Promise.reject(new PodRefusal(404, 'no node runs this pod')),
       connect: () => Promise.reject(new PodRefusal(404, 'no node runs this pod')),
     },
     readPodLog() {

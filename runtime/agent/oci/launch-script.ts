@@ -18,15 +18,23 @@ export interface LaunchOptions {
 /**
  * `$1` fstab, `$2` where errors of the launch go, then the groups to join up to `--`, then the
  * runtime's command line. Closing descriptor 3 says that the first half is done; an input that ends
- * without a word says that nobody will ever use this one. All mounts take one call of mount(8).
+ * without a word says that nobody will ever use this one. All mounts take one call of mount(8). A
+ * descriptor 4 that stays open keeps the container's input from ending with whoever writes to it.
  */
 const SCRIPT = [
   'f=$1; e=$2; shift 2',
   'while [ "$1" != -- ]; do echo $$ > "$1" 2>"$e" || exit 125; shift; done; shift',
   'mount -a -T "$f" 2>"$e" || exit 125',
   'exec 3>&-',
-  'IFS= read -r b && IFS= read -r id || exit 0',
-  'exec "$@" --log "$b/runtime-error" run --pid-file "$b/pid" --bundle "$b" "$id" </dev/null',
+  'IFS= read -r b && IFS= read -r id && IFS= read -r kind || exit 0',
+  'set -- "$@" --log "$b/runtime-error" run --pid-file "$b/pid" --bundle "$b" "$id"',
+  'case $kind in none) exec </dev/null;; once*) exec <"$b/stdin";; *) exec 4<>"$b/stdin" <"$b/stdin";; esac',
+  // The terminal of the runtime, which only with one makes one for the container. Through the
+  // environment its command line needs no quoting: no argument has a line break.
+  'case $kind in *-tty) export b n=\'\n\'; launch=$(printf "%s\\n" "$@"); export launch',
+  "exec script --quiet --flush --return --echo never --command '",
+  'tty >"$b/tty"; IFS=$n; set -f; exec $launch\' /dev/null;; esac',
+  'exec "$@"',
 ].join('\n');
 
 export function makeLaunchCommand(options: LaunchOptions): string[] {
@@ -38,13 +46,16 @@ export function makeLaunchCommand(options: LaunchOptions): string[] {
   ];
 }
 
+/** Where the container's input comes from: nowhere, or the bundle's fifo. */
+export type InputKind = 'none' | 'open' | 'once' | 'open-tty' | 'once-tty';
+
 /** What to write to the command's input. @throws when a line break in a path would split it. */
-export function makeLaunchInput(bundle: string, id: string): string {
+export function makeLaunchInput(bundle: string, id: string, kind: InputKind = 'none'): string {
   if (/[\r\n]/.test(bundle + id))
     throw new Error(
       `the path ${JSON.stringify(bundle)} has a line break: use another home directory`,
     );
-  return `${bundle}\n${id}\n`;
+  return `${bundle}\n${id}\n${kind}\n`;
 }
 
 /**

@@ -12,7 +12,7 @@ import { type Clock, sleep } from '../../std/clock.ts';
 import type { AgentPaths } from '../agent-paths.ts';
 import { StartError } from '../driver.ts';
 import { applyCgroup, type CgroupLayout, planCgroup, removeCgroup } from './cgroups.ts';
-import { makeFstab, makeLaunchCommand, makeLaunchInput } from './launch-script.ts';
+import { type InputKind, makeFstab, makeLaunchCommand, makeLaunchInput } from './launch-script.ts';
 
 export interface LauncherEnvironment {
   readonly runtime: 'crun' | 'runc';
@@ -120,8 +120,8 @@ export class Launcher {
   }
 
   /** Becomes the runtime of the bundle in its directory. */
-  launch(id: string): void {
-    (this.child.stdin as Socket).end(makeLaunchInput(this.place.directory, id));
+  launch(id: string, input: InputKind): void {
+    (this.child.stdin as Socket).end(makeLaunchInput(this.place.directory, id, input));
   }
 
   /** Ends it unused. Resolves when nothing of it is left. */

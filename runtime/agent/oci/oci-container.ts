@@ -9,10 +9,12 @@ import { join } from 'node:path';
 import { type Clock, sleep } from '../../std/clock.ts';
 import type { ContainerExit, ContainerRecord, RunningContainer } from '../driver.ts';
 import { startExec } from '../exec/exec-session.ts';
+import { TerminalSize } from '../exec/terminal-size.ts';
 import { runInContainer } from '../exec/run-in-container.ts';
 import type { ExitWatch } from '../exit-watch.ts';
 import { readStartTicks, sendSignal } from '../process-identity.ts';
 import { readCgroupPids, wasOutOfMemory } from './cgroups.ts';
+import { openInput, releaseInput } from './container-input.ts';
 import { removeGroup } from './launcher.ts';
 
 /** Of an exec that comes before the container is created. */
@@ -57,6 +59,17 @@ export function makeRunningContainer(life: ContainerLife): RunningContainer {
     return exit;
   });
   const watchEnd = makeEndWatch(life);
+  let hasEnded = false;
+  void ended.then(() => {
+    hasEnded = true;
+    releaseInput(bundle);
+  });
+  const size = new TerminalSize({
+    ttyFile: join(bundle, 'tty'),
+    pidFile: join(bundle, 'pid'),
+    clock,
+    hasEnded: () => hasEnded,
+  });
   return {
     record,
     exited,
@@ -78,6 +91,10 @@ export function makeRunningContainer(life: ContainerLife): RunningContainer {
         clock,
       };
       return runInContainer(options, { timeoutMs, clock, shown: command });
+    },
+    openInput: () => openInput(bundle),
+    resize: (columns, rows) => {
+      if (readProcess(bundle).terminal) size.set(columns, rows);
     },
     openExec: async ({ command, stdin, tty }) => {
       watchEnd(await whenCreated(initPid, clock, CREATED_MS_MAX));
@@ -142,14 +159,17 @@ interface ExecFiles {
  * root and in `/`.
  */
 function writeExecFiles(bundle: string, command: readonly string[], tty: boolean): ExecFiles {
-  const spec = JSON.parse(readFileSync(join(bundle, 'config.json'), 'utf8')) as {
-    process: object;
-  };
   const base = join(bundle, `exec-${randomUUID()}`);
   const files = { process: `${base}.json`, pid: `${base}.pid`, tty: `${base}.tty` };
-  const process = { ...spec.process, args: command, terminal: tty };
+  const process = { ...readProcess(bundle), args: command, terminal: tty };
   writeFileSync(files.process, JSON.stringify(process), { mode: 0o600 });
   return files;
+}
+
+/** The container's own, as it was started. */
+function readProcess(bundle: string): { readonly terminal: boolean } {
+  const text = readFileSync(join(bundle, 'config.json'), 'utf8');
+  return (JSON.parse(text) as { process: { terminal: boolean } }).process;
 }
 
 /** In the mount namespace of the launch, where the container's root file system is. */

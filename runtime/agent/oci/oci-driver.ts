@@ -33,6 +33,7 @@ import {
   parseCgroupLayout,
   planCgroup,
 } from './cgroups.ts';
+import { prepareInput } from './container-input.ts';
 import { Launcher, rootfsOf, tmpOf } from './launcher.ts';
 import { LauncherPool } from './launcher-pool.ts';
 import { makeRunningContainer } from './oci-container.ts';
@@ -107,7 +108,7 @@ export class OciDriver implements Driver {
       const spec = this.makeSpec(request, { image, user, bundle, cgroup, group: launcher.group });
       // The spec holds environment from Secrets: for the owner's eyes only.
       writeFileSync(join(bundle, 'config.json'), JSON.stringify(spec), { mode: 0o600 });
-      launcher.launch(id);
+      launcher.launch(id, prepareInput(bundle, container));
       const record: ContainerRecord = {
         id,
         name: container.name,

@@ -1,4 +1,4 @@
-/** The OCI bundle's config.json of a container, as a pure function. No hooks, no rlimits, no terminal. */
+/** The OCI bundle's config.json of a container, as a pure function. No hooks, no rlimits. */
 import type { Container, SecurityContext } from '../../apis/core/types.ts';
 import type { BindMount } from '../driver.ts';
 import type { ImageConfig } from '../images/image-store.ts';
@@ -47,7 +47,7 @@ export function makeOciSpec(options: OciSpecOptions): object {
   return {
     ociVersion: '1.0.2',
     process: {
-      terminal: false,
+      terminal: container.tty === true,
       user: { uid: user.uid, gid: user.gid },
       args: makeArgs(container, image),
       env: makeEnv(options),

@@ -87,6 +87,8 @@ export interface ReadLogOptions {
   /** Byte offset to begin at, from `LogWatch.offsetAt`. @default 0 */
   readonly offset?: number;
   readonly clock: Clock;
+  /** Between two looks at a file that may grow. @default 100 */
+  readonly pollMs?: number;
   /** With `follow`: whether more may come. */
   readonly isOpen: () => boolean;
 }
@@ -122,7 +124,7 @@ export async function* readLog(
         }
       }
       if (isLast) return;
-      await sleep(options.clock, FOLLOW_POLL_MS);
+      await sleep(options.clock, options.pollMs ?? FOLLOW_POLL_MS);
     }
   } finally {
     if (file !== undefined) closeSync(file);

@@ -56,6 +56,13 @@ export interface PodExecRequest extends OpenExecRequest {
   readonly container: string;
 }
 
+export interface PodAttachRequest {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  readonly stdin: boolean;
+}
+
 export interface PodPort {
   readonly namespace: string;
   readonly pod: string;
@@ -154,6 +161,11 @@ export class PodManager {
   /** Runs a command with open streams. @throws {PodRefusal} when the container does not run here. */
   async exec(request: PodExecRequest): Promise<ExecSession> {
     return this.workerOf(request).exec(request.container, request);
+  }
+
+  /** A container's own streams. @throws {PodRefusal} when the container does not run here. */
+  async attach(request: PodAttachRequest): Promise<ExecSession> {
+    return this.workerOf(request).attach(request.container, request.stdin);
   }
 
   /** A connection to a port of a pod. @throws {PodRefusal} when the pod does not run here. */

@@ -2,7 +2,7 @@
  * The life of one Pod on this node, as kubelet would lead it: a sandbox, its containers, its status,
  * and a graceful end after which the object is removed. Start to spawn is synchronous.
  */
-import { mkdirSync, writeFileSync } from 'node:fs';
+import { mkdirSync, statSync, writeFileSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 
 import { PodRefusal } from '../../apis/core/pod-refusal.ts';
@@ -27,11 +27,13 @@ import {
 } from '../driver.ts';
 import type { ExecSession } from '../exec/exec-session.ts';
 import { connectToPod } from '../exec/pod-connection.ts';
+import { startAttach } from '../exec/attach-session.ts';
 import { ContainerWorker } from './container-worker.ts';
 import { pruneAttempts } from './attempt-files.ts';
 import type { KeptLogs } from './kept-logs.ts';
 import { type PodState, removePodDirectory, writePodState } from './pod-state-file.ts';
 import { readPodField, resolveEnv } from './pod-env.ts';
+import { readLog } from './pod-log.ts';
 import { PodTokens } from './pod-tokens.ts';
 import {
   makeBindMounts,
@@ -62,6 +64,8 @@ export interface PodWorkerDeps {
 
 const GRACE_SECONDS_DEFAULT = 30;
 const SANDBOX_RETRY_MS = 2_000;
+/** Somebody types, and waits for the echo. */
+const ATTACH_POLL_MS = 15;
 
 export class PodWorker {
   private readonly deps: PodWorkerDeps;
@@ -269,6 +273,23 @@ export class PodWorker {
     const running = this.containers.find(({ name }) => name === container)?.current;
     if (!running) throw new PodRefusal(400, `container not found ("${container}")`);
     return running.openExec(request);
+  }
+
+  /** The container's own streams, from now on. @throws {PodRefusal} when it does not run at present. */
+  async attach(container: string, wantsInput: boolean): Promise<ExecSession> {
+    const worker = this.containers.find(({ name }) => name === container);
+    const running = worker?.current;
+    if (!worker || !running) throw new PodRefusal(400, `container not found ("${container}")`);
+    const path = attemptLog(this.podPaths, container, running.record.attempt);
+    const output = readLog(() => path, {
+      follow: true,
+      // From this moment, not from when somebody begins to read.
+      offset: statSync(path, { throwIfNoEntry: false })?.size ?? 0,
+      clock: this.deps.clock,
+      pollMs: ATTACH_POLL_MS,
+      isOpen: () => worker.current === running,
+    });
+    return startAttach(running, output, wantsInput);
   }
 
   /** A connection to a port of the pod. @throws {PodRefusal} when the pod has no network yet. */

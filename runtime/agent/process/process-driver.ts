@@ -186,6 +186,9 @@ function makeRunning(options: {
         { timeoutMs, clock, shown: command },
       );
     },
+    // Its process is nobody's child after a restart of this one: its input is none from the start.
+    openInput: () => undefined,
+    resize: () => undefined,
     openExec: ({ command, stdin, tty }) => {
       const options = { ...mapExec(command), stdin, tty, ttyFile: ttyFile(), echo: true, clock };
       return Promise.resolve(startExec(options));

@@ -81,6 +81,10 @@ export interface Container {
   imagePullPolicy?: string;
   terminationMessagePath?: string;
   terminationMessagePolicy?: string;
+  stdin?: boolean;
+  /** Input ends with the first client that was attached to it. */
+  stdinOnce?: boolean;
+  tty?: boolean;
 }
 
 export interface Volume {

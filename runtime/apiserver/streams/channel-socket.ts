@@ -3,10 +3,10 @@
  * nothing of what the streams carry. Source: k8s.io/apimachinery pkg/util/httpstream/wsstream
  * (behaviour).
  */
-import type { Readable, Writable } from 'node:stream';
+import { PassThrough, Writable } from 'node:stream';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { UpgradeRequest } from '../http-listener.ts';
-import { StatusError } from '../status-error.ts';
+import { pickProtocol } from './upgrade-protocol.ts';
 
 /** What clients send at once: kubectl's chunks have 32 KiB. */
 const MESSAGE_BYTES_MAX = 4 * 1024 * 1024;
@@ -29,6 +29,9 @@ export class ChannelSocket {
   readonly protocol: string;
   private readonly socket: WebSocket;
   private readonly isBase64: boolean;
+  private readonly sources = new Map<number, PassThrough>();
+  /** Those whose readers are behind. */
+  private readonly full = new Set<PassThrough>();
   private isAlive = true;
 
   private constructor(socket: WebSocket, protocol: string) {
@@ -42,27 +45,26 @@ export class ChannelSocket {
       socket.ping();
     }, PING_MS);
     socket.on('pong', () => (this.isAlive = true));
+    socket.on('message', (data: RawData) => this.receive(toBuffer(data)));
     socket.on('close', () => clearInterval(timer));
     // Its close event follows.
     socket.on('error', () => undefined);
+    // Until somebody says where messages go.
+    socket.pause();
+  }
+
+  /** Begins to read, when every `source` has been asked for. */
+  start(): void {
+    this.socket.resume();
   }
 
   /**
    * Accepts the upgrade with the first of the client's protocols that is among `known`.
-   * @throws {StatusError} 400 when it is no WebSocket upgrade, or none of its protocols is known.
+   * @throws {StatusError} 400 when none of its protocols is known.
    */
   static accept(upgrade: UpgradeRequest, known: readonly string[]): Promise<ChannelSocket> {
     const { request, socket, head } = upgrade;
-    if (request.headers.upgrade?.toLowerCase() !== 'websocket')
-      throw StatusError.badRequest('unable to upgrade: only WebSocket is spoken at this path');
-    const offered = (request.headers['sec-websocket-protocol'] ?? '')
-      .split(',')
-      .map((text) => text.trim());
-    const protocol = offered.find((one) => known.includes(one));
-    if (protocol === undefined)
-      throw StatusError.badRequest(
-        `unable to upgrade: unable to negotiate protocol: client supports [${offered.join(' ')}], server accepts [${known.join(' ')}]`,
-      );
+    const protocol = pickProtocol(request.headers['sec-websocket-protocol'], known);
     request.headers['sec-websocket-protocol'] = protocol;
     return new Promise((resolve) => {
       server.handleUpgrade(request, socket, head, (opened) =>
@@ -79,19 +81,21 @@ export class ChannelSocket {
     });
   }
 
-  /** @param onEnd the client will send no more on that channel (version 5 only). */
-  listen(
-    onMessage: (channel: number, bytes: Buffer) => void,
-    onEnd: (channel: number) => void = () => undefined,
-  ): void {
-    this.socket.on('message', (data: RawData) => {
-      const bytes = toBuffer(data);
-      const channel = this.isBase64 ? (bytes[0] ?? 0x30) - 0x30 : (bytes[0] ?? 0);
-      const rest = bytes.subarray(1);
-      if (channel === CLOSE_CHANNEL) onEnd(rest[0] ?? CLOSE_CHANNEL);
-      else if (bytes.length > 0)
-        onMessage(channel, this.isBase64 ? Buffer.from(rest.toString('latin1'), 'base64') : rest);
-    });
+  private receive(bytes: Buffer): void {
+    if (bytes.length === 0) return;
+    const channel = this.isBase64 ? (bytes[0] ?? 0x30) - 0x30 : (bytes[0] ?? 0);
+    const rest = bytes.subarray(1);
+    // Version 5 only: the client will send no more on that channel.
+    if (channel === CLOSE_CHANNEL) this.sources.get(rest[0] ?? CLOSE_CHANNEL)?.end();
+    else this.feed(channel, this.isBase64 ? Buffer.from(rest.toString('latin1'), 'base64') : rest);
+  }
+
+  private feed(channel: number, bytes: Buffer): void {
+    const source = this.sources.get(channel);
+    if (!source || source.writableEnded || source.destroyed || bytes.length === 0) return;
+    if (source.write(bytes) || this.full.has(source)) return;
+    this.full.add(source);
+    this.socket.pause();
   }
 
   send(channel: number, bytes: Uint8Array, onSent?: () => void): void {
@@ -107,29 +111,29 @@ export class ChannelSocket {
       );
   }
 
-  /** Sends what `source` yields, as fast as the client reads. Resolves at its end or its error. */
-  pump(channel: number, source: Readable): Promise<void> {
-    return new Promise((resolve) => {
-      source.on('data', (chunk: Buffer) => {
-        this.send(channel, chunk, () => {
-          if (this.socket.bufferedAmount < BUFFERED_BYTES_MAX) source.resume();
-        });
-        if (this.socket.bufferedAmount >= BUFFERED_BYTES_MAX) source.pause();
-      });
-      source.once('end', resolve);
-      source.once('close', resolve);
-      source.once('error', () => resolve());
+  /** What is written to it goes out on that channel, as fast as the client reads. */
+  sink(channel: number): Writable {
+    const sink = new Writable({
+      write: (chunk: Buffer, _encoding, done) => {
+        const isFull = this.socket.bufferedAmount >= BUFFERED_BYTES_MAX;
+        this.send(channel, chunk, isFull ? () => done() : undefined);
+        if (!isFull) done();
+      },
     });
+    this.socket.once('close', () => sink.destroy());
+    return sink;
   }
 
-  /** Writes to a stream; while it is full nothing is read from the client. */
-  feed(target: Writable, bytes: Buffer): void {
-    if (target.writableEnded || target.destroyed || bytes.length === 0) return;
-    if (target.write(bytes)) return;
-    this.socket.pause();
-    const resume = (): void => this.socket.resume();
-    target.once('drain', resume);
-    target.once('close', resume);
+  /** What comes in on that channel; while nobody reads it, nothing is read from the client. */
+  source(channel: number): PassThrough {
+    const source = new PassThrough({ highWaterMark: BUFFERED_BYTES_MAX });
+    this.sources.set(channel, source);
+    const resume = (): void => {
+      if (this.full.delete(source) && this.full.size === 0) this.socket.resume();
+    };
+    source.on('drain', resume).once('close', resume);
+    this.socket.once('close', () => source.destroy());
+    return source;
   }
 
   close(): void {

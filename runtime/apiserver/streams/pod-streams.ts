@@ -1,4 +1,4 @@
-/** What the API server asks of whoever runs the pods, for exec and port-forward. */
+/** What the API server asks of whoever runs the pods, for exec, attach and port-forward. */
 import type { Duplex, Readable, Writable } from 'node:stream';
 
 export interface ExecRequest {
@@ -9,6 +9,14 @@ export interface ExecRequest {
   readonly stdin: boolean;
   /** One terminal for stdin, stdout and stderr. */
   readonly tty: boolean;
+}
+
+export interface AttachRequest {
+  readonly namespace: string;
+  readonly pod: string;
+  readonly container: string;
+  /** The client wants to type. */
+  readonly stdin: boolean;
 }
 
 /** A command that runs in a container. */
@@ -30,6 +38,11 @@ export interface ExecSession {
 export interface PodStreams {
   /** @throws {PodRefusal} when the container does not run. */
   exec(request: ExecRequest): Promise<ExecSession>;
+  /**
+   * The streams of the container's own process, from now on; `kill` lets go of it and ends nothing.
+   * @throws {PodRefusal} when the container does not run.
+   */
+  attach(request: AttachRequest): Promise<ExecSession>;
   /** A connection to a port of the pod. @throws {PodRefusal} when the pod does not run. */
   connect(target: { namespace: string; pod: string; port: number }): Promise<Duplex>;
 }

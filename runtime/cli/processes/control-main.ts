@@ -92,6 +92,7 @@ await runChild('control', async (environment) => {
     readPodLog: (request) => agentThatRuns().readPodLog(request),
     podStreams: {
       exec: async (request) => agentThatRuns().streams.exec(request),
+      attach: async (request) => agentThatRuns().streams.attach(request),
       connect: async (target) => agentThatRuns().streams.connect(target),
     },
   });
