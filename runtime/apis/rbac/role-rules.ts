@@ -80,10 +80,12 @@ function selectorErrors({ matchLabels = {} }: LabelSelector, path: string): Fiel
 }
 
 export function defaultBinding(binding: RoleBinding): RoleBinding {
-  const { roleRef = {} as RoleRef, subjects } = binding;
+  const { subjects } = binding;
+  // What clients send may lack it; it is asked for by the validation.
+  const roleRef = binding.roleRef as RoleRef | undefined;
   return {
     ...binding,
-    roleRef: { ...roleRef, apiGroup: roleRef.apiGroup || RBAC_GROUP },
+    roleRef: { ...roleRef, apiGroup: roleRef?.apiGroup || RBAC_GROUP } as RoleRef,
     ...(subjects ? { subjects: subjects.map(defaultSubject) } : {}),
   };
 }

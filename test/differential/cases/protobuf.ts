@@ -44,7 +44,7 @@ const send = (step: Step, object: object): Step => ({
   accept,
 });
 
-const in_ = (group: string, plural: string): string => `/apis/${group}/namespaces/{ns}/${plural}`;
+const below = (group: string, plural: string): string => `/apis/${group}/namespaces/{ns}/${plural}`;
 
 /** Path, kind and a body with most of what the kind can hold. */
 const kinds: readonly (readonly [string, string, string, object])[] = [
@@ -113,7 +113,7 @@ const kinds: readonly (readonly [string, string, string, object])[] = [
     },
   ],
   [
-    in_('discovery.k8s.io/v1', 'endpointslices'),
+    below('discovery.k8s.io/v1', 'endpointslices'),
     'discovery.k8s.io/v1',
     'EndpointSlice',
     {
@@ -123,13 +123,13 @@ const kinds: readonly (readonly [string, string, string, object])[] = [
     },
   ],
   [
-    in_('rbac.authorization.k8s.io/v1', 'roles'),
+    below('rbac.authorization.k8s.io/v1', 'roles'),
     'rbac.authorization.k8s.io/v1',
     'Role',
     { rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get'] }] },
   ],
   [
-    in_('rbac.authorization.k8s.io/v1', 'rolebindings'),
+    below('rbac.authorization.k8s.io/v1', 'rolebindings'),
     'rbac.authorization.k8s.io/v1',
     'RoleBinding',
     {
@@ -138,19 +138,19 @@ const kinds: readonly (readonly [string, string, string, object])[] = [
     },
   ],
   [
-    in_('policy/v1', 'poddisruptionbudgets'),
+    below('policy/v1', 'poddisruptionbudgets'),
     'policy/v1',
     'PodDisruptionBudget',
     { spec: { minAvailable: '50%', selector: { matchLabels: { a: 'b' } } } },
   ],
   [
-    in_('networking.k8s.io/v1', 'networkpolicies'),
+    below('networking.k8s.io/v1', 'networkpolicies'),
     'networking.k8s.io/v1',
     'NetworkPolicy',
     { spec: { podSelector: {}, policyTypes: ['Ingress'] } },
   ],
   [
-    in_('autoscaling/v2', 'horizontalpodautoscalers'),
+    below('autoscaling/v2', 'horizontalpodautoscalers'),
     'autoscaling/v2',
     'HorizontalPodAutoscaler',
     {
