@@ -5,6 +5,8 @@ import { UsageError } from './command-error.ts';
 export interface UpOptions {
   /** 0 = any free port. @default 8080 */
   readonly gatewayPort: number;
+  /** Port of the gateway for HTTPS; 0 = none. @default 0 */
+  readonly gatewayTlsPort: number;
   /** 0 = any free port, kept for the next start. @default 0 */
   readonly apiPort: number;
   readonly driver: 'auto' | 'oci' | 'process';
@@ -14,6 +16,7 @@ export interface UpOptions {
 
 export const DEFAULT_UP_OPTIONS: UpOptions = {
   gatewayPort: 8080,
+  gatewayTlsPort: 0,
   apiPort: 0,
   driver: 'auto',
   listen: '127.0.0.1',
@@ -31,6 +34,7 @@ export function parseUpOptions(values: Readonly<Record<string, unknown>>): UpOpt
     return fallback;
   };
   const gatewayPort = port('gateway-port', DEFAULT_UP_OPTIONS.gatewayPort);
+  const gatewayTlsPort = port('gateway-tls-port', DEFAULT_UP_OPTIONS.gatewayTlsPort);
   const apiPort = port('api-port', DEFAULT_UP_OPTIONS.apiPort);
   port('dashboard-port', 0);
   const driver = (values['driver'] ?? DEFAULT_UP_OPTIONS.driver) as UpOptions['driver'];
@@ -39,5 +43,5 @@ export function parseUpOptions(values: Readonly<Record<string, unknown>>): UpOpt
   const listen = (values['listen'] ?? DEFAULT_UP_OPTIONS.listen) as string;
   if (isIP(listen) === 0) problems.push(`--listen ${listen}: must be an IP address`);
   if (problems.length > 0) throw new UsageError(problems.join('; '));
-  return { gatewayPort, apiPort, driver, listen };
+  return { gatewayPort, gatewayTlsPort, apiPort, driver, listen };
 }

@@ -5,14 +5,20 @@
  */
 
 import net from 'node:net';
+import tls from 'node:tls';
+import type { Secret } from '../apis/core/types.ts';
+import { secretKind } from '../apis/core/types.ts';
 import type { ControllerContext } from '../kube/context.ts';
+import type { Informer } from '../kube/informer.ts';
 import { AsyncInvocations } from './async-invocations.ts';
+import { Certificates } from './certificates.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { ListenerTraits } from './client-connection.ts';
 import { Http2Client } from './http2-client.ts';
 import type { RequestHead } from './http/head.ts';
 import { PodIndex } from './pod-index.ts';
 import { RequestHandler } from './request-handler.ts';
+import { metricsText, RequestMetrics } from './request-metrics.ts';
 import { makeRequestIds } from './request-ids.ts';
 import type { RequestClient } from './request-sink.ts';
 import type { RevisionTraffic } from './revision-traffic.ts';
@@ -34,6 +40,8 @@ const CLOSE_GRACE_MS = 10_000;
 const DEADLINE_SWEEP_MS = 100;
 const CONNECTION_SWEEP_MS = 1_000;
 const REPORT_MS = 1_000;
+/** From a connection's start to the end of its TLS handshake. */
+const HANDSHAKE_TIMEOUT_MS = 10_000;
 /** How long start waits for the first lists; after that it serves 503 until they come. */
 const SYNC_WAIT_MS = 10_000;
 
@@ -47,6 +55,8 @@ export interface GatewayOptions {
   /** Stable name of this worker in what it tells the autoscaler. */
   readonly identity: string;
   readonly external: ListenAddress;
+  /** TLS for clients outside, by certificates of the Secrets that Ingresses name. Absent: none. */
+  readonly externalTls?: ListenAddress | undefined;
   readonly internal: readonly ListenAddress[];
   readonly autoscaler: AutoscalerAddress;
   /** Where requests for the broker's host go that come in on internal listeners. */
@@ -63,6 +73,8 @@ export interface GatewayOptions {
 
 export interface GatewayHandle {
   readonly externalPort: number;
+  /** 0 without TLS. */
+  readonly externalTlsPort: number;
   readonly internalPorts: readonly number[];
   /** Opens one more internal listener, e.g. on a bridge that came up later; resolves with its port. */
   addInternalListener(address: ListenAddress): Promise<number>;
@@ -87,6 +99,7 @@ export async function startGateway(
 
 class Gateway implements GatewayHandle {
   externalPort = 0;
+  externalTlsPort = 0;
   internalPorts: number[] = [];
   private readonly context: ControllerContext;
   private readonly options: GatewayOptions;
@@ -143,7 +156,9 @@ class Gateway implements GatewayHandle {
       broker: this.broker,
       invocations: this.invocations,
       domain: options.domain,
-      onDone: () => undefined,
+      onDone: (exchange, nowMs) => exchange.options.traffic.metrics.record(exchange, nowMs),
+      metrics: () => metricsText(this.traffic.values()),
+      domainInternal: options.domainInternal ?? DOMAIN_INTERNAL_DEFAULT,
     });
   }
 
@@ -151,11 +166,13 @@ class Gateway implements GatewayHandle {
     const { external, internal } = this.options;
     const { clock, informers, signal } = this.context;
     this.feed.start();
+    const secrets = this.options.externalTls && informers.informer(secretKind);
     informers.start(signal);
     await this.waitForSync();
     this.feed.table.isLoaded = this.feed.isSynced;
     this.externalPort = await this.listen(external, true);
     for (const address of internal) await this.addInternalListener(address);
+    if (secrets) await this.listenTls(secrets);
     this.cancelTimers.push(
       clock.every(DEADLINE_SWEEP_MS, () => this.handler.checkDeadlines(clock.now())),
       clock.every(CONNECTION_SWEEP_MS, () => this.sweep()),
@@ -187,6 +204,38 @@ class Gateway implements GatewayHandle {
     const server = net.createServer({ noDelay: true, keepAlive: true }, (socket) =>
       this.accept(socket, { scheme: 'http', isExternal }),
     );
+    return this.open(server, address);
+  }
+
+  private async listenTls(secrets: Informer<Secret>): Promise<void> {
+    const { logger } = this.context;
+    const certificates = new Certificates({ table: this.feed.table, secrets, logger });
+    const server = tls.createServer(
+      {
+        noDelay: true,
+        keepAlive: true,
+        ALPNProtocols: ['h2', 'http/1.1'],
+        handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+        minVersion: 'TLSv1.2',
+        SNICallback: (name, done) => {
+          const context = certificates.contextFor(name);
+          if (context) done(null, context);
+          else done(new Error(`no certificate for ${name}`));
+        },
+      },
+      (socket) => {
+        const traits: ListenerTraits = { scheme: 'https', isExternal: true };
+        if (socket.alpnProtocol === 'h2') this.acceptHttp2(socket, traits, noBytes);
+        else this.accept(socket, traits);
+      },
+    );
+    // A handshake that fails concerns the client alone, and hears of it.
+    server.on('tlsClientError', (_error, socket) => socket.destroy());
+    this.externalTlsPort = await this.open(server, this.options.externalTls!);
+    this.handler.httpsPort = this.externalTlsPort;
+  }
+
+  private open(server: net.Server, address: ListenAddress): Promise<number> {
     server.maxConnections = CONNECTIONS_MAX;
     return new Promise((resolve, reject) => {
       server.once('error', reject);
@@ -244,7 +293,15 @@ class Gateway implements GatewayHandle {
     });
     throttler.setPods([{ name: 'broker-ingress', address: { host: dialable(host), port } }]);
     const name = 'broker-ingress';
-    return { key: name, namespace: '', name, throttler, meter: undefined };
+    return {
+      key: name,
+      namespace: '',
+      name,
+      throttler,
+      meter: undefined,
+      metrics: new RequestMetrics(),
+      labels: { service: name, configuration: '' },
+    };
   }
 
   private poke(traffic: RevisionTraffic): void {
@@ -286,6 +343,8 @@ class Gateway implements GatewayHandle {
     await this.feed.close();
   }
 }
+
+const noBytes: Buffer = Buffer.alloc(0);
 
 /** A wildcard address can be listened on but not dialled everywhere. */
 const dialable = (host: string): string =>

@@ -2,6 +2,7 @@
  * From a parsed request to what handles it: looks it up in the table and makes the exchange. Also
  * writes the gateway's own answers, in Lambda's form for the Invoke API.
  */
+import { isIP } from 'node:net';
 import type { Clock } from '../std/clock.ts';
 import type { Random } from '../std/random.ts';
 import type { Answer } from './answer.ts';
@@ -20,7 +21,7 @@ import { lambdaErrorAnswer } from './lambda-error.ts';
 import { MirroredRequest } from './mirrored-request.ts';
 import type { RequestClient, RequestSink } from './request-sink.ts';
 import type { RevisionTraffic } from './revision-traffic.ts';
-import { pathOf } from './routing/host.ts';
+import { normalizeHost, pathOf } from './routing/host.ts';
 import { isInvokePath } from './routing/invoke-path.ts';
 import type { RevisionDecision } from './routing/route.ts';
 import { route } from './routing/route.ts';
@@ -40,6 +41,9 @@ export interface RequestHandlerOptions {
   readonly domain: string;
   /** Told of each exchange when it is over. */
   readonly onDone: (exchange: Exchange, nowMs: number) => void;
+  /** Answers `/metrics` of the gateway's own name and of its addresses, to clients inside. */
+  readonly metrics: () => string;
+  readonly domainInternal: string;
 }
 
 /** Lambda's DryRun: the function exists and could be called. */
@@ -63,6 +67,8 @@ export class RequestHandler {
   /** @throws {GatewayError} for what is answered at once. */
   handle(head: RequestHead, client: RequestClient): RequestSink {
     const { broker, random, requestId, domain } = this.options;
+    if (!client.isExternal && head.target === '/metrics' && this.isOwn(head))
+      return new FixedAnswer(head, client, metricsAnswer(this.options.metrics()));
     const { isExternal, scheme } = client;
     const hasBroker = broker !== undefined;
     const { httpsPort } = this;
@@ -98,6 +104,11 @@ export class RequestHandler {
       sink?.isInvocation ?? (head !== undefined && isInvokePath(pathOf(head.target)));
     if (isInvocation) return lambdaErrorAnswer(error, revision);
     return errorAnswer(error, { revision, accept: head && fieldOf(head, 'accept') });
+  }
+
+  private isOwn(head: RequestHead): boolean {
+    const host = normalizeHost(head.authority);
+    return host === this.options.domainInternal || isIP(host.replace(/^\[|\]$/g, '')) !== 0;
   }
 
   checkDeadlines(nowMs: number): void {
@@ -147,6 +158,13 @@ export class RequestHandler {
     });
   }
 }
+
+const metricsAnswer = (body: string): Answer => ({
+  status: 200,
+  headers: [],
+  body,
+  contentType: 'text/plain; version=0.0.4; charset=utf-8',
+});
 
 /** 0 stands for none. */
 const shorter = (a: number, b: number): number => (a === 0 ? b : b === 0 ? a : Math.min(a, b));

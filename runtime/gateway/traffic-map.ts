@@ -6,6 +6,7 @@ import { splitKey } from '../apis/meta/object.ts';
 import type { Clock } from '../std/clock.ts';
 import type { Random } from '../std/random.ts';
 import { ConcurrencyMeter } from './concurrency-meter.ts';
+import { RequestMetrics } from './request-metrics.ts';
 import type { RevisionTraffic } from './revision-traffic.ts';
 import type { Destination, RoutingTable } from './routing/table.ts';
 import type { ReadyPod } from './throttler.ts';
@@ -76,7 +77,14 @@ export class TrafficMap {
     });
     // What does not scale has nobody to report to.
     const meter = isRevision ? new ConcurrencyMeter(clock.now()) : undefined;
-    const traffic: RevisionTraffic = { key, ...splitKey(key), throttler, meter };
+    const traffic: RevisionTraffic = {
+      key,
+      ...splitKey(key),
+      throttler,
+      meter,
+      metrics: new RequestMetrics(),
+      labels: settings.labels,
+    };
     throttler.setPods(readyPods(settings));
     this.traffic.set(key, traffic);
     this.settings.set(key, settings);

@@ -37,6 +37,7 @@ describe('A child of the supervisor', () => {
       home: folder,
       listen: '127.0.0.1',
       gatewayPort: 0,
+      gatewayTlsPort: 0,
       gatewayInternalPort: 0,
       apiPort: 0,
       brokerPort: 0,

@@ -7,6 +7,7 @@ describe('The options of knit up', () => {
     assert.deepEqual(parseUpOptions({}), DEFAULT_UP_OPTIONS);
     assert.deepEqual(DEFAULT_UP_OPTIONS, {
       gatewayPort: 8080,
+      gatewayTlsPort: 0,
       apiPort: 0,
       driver: 'auto',
       listen: '127.0.0.1',

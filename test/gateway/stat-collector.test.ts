@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { ConcurrencyMeter } from '../../runtime/gateway/concurrency-meter.ts';
 import type { RevisionTraffic } from '../../runtime/gateway/revision-traffic.ts';
+import { RequestMetrics } from '../../runtime/gateway/request-metrics.ts';
 import { StatCollector } from '../../runtime/gateway/stat-collector.ts';
 import { Throttler } from '../../runtime/gateway/throttler.ts';
 import { FakeClock } from '../../runtime/std/fake-clock.ts';
@@ -39,7 +40,15 @@ describe('stat collector', () => {
       random: () => 0,
       onStarved: () => undefined,
     });
-    traffic = { key: 'ns/rev', namespace: 'ns', name: 'rev', throttler, meter };
+    traffic = {
+      key: 'ns/rev',
+      namespace: 'ns',
+      name: 'rev',
+      throttler,
+      meter,
+      metrics: new RequestMetrics(),
+      labels: { service: '', configuration: '' },
+    };
     stats = new StatCollector('gateway-1');
   });
 

@@ -24,6 +24,7 @@ Starts the local runtime and returns when it is ready. A second call says that i
 
   --home DIR            where everything is kept (default $KNIT_HOME, else ~/.knit)
   --gateway-port N      port of the gateway, 0 = any (default 8080)
+  --gateway-tls-port N  its port for HTTPS, with the certificates that Ingresses name (default none)
   --api-port N          port of the Kubernetes API, 0 = any (default 0)
   --dashboard-port N    accepted; the dashboard is not part of this version
   --driver DRIVER       auto, oci (containers) or process (default auto)
@@ -32,6 +33,7 @@ Starts the local runtime and returns when it is ready. A second call says that i
 `,
   options: {
     'gateway-port': { type: 'string' },
+    'gateway-tls-port': { type: 'string' },
     'api-port': { type: 'string' },
     'dashboard-port': { type: 'string' },
     driver: { type: 'string' },

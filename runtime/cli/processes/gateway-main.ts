@@ -12,6 +12,9 @@ await runChild('gateway', async (environment) => {
   const gateway = await startGateway(context, {
     identity: `gateway-${process.pid}`,
     external: { host: options.listen, port: options.gatewayPort },
+    ...(options.gatewayTlsPort > 0 && {
+      externalTls: { host: options.listen, port: options.gatewayTlsPort },
+    }),
     internal: [{ host: '127.0.0.1', port: options.gatewayInternalPort }],
     autoscaler: { socketPath: home.autoscalerSocket },
     brokerIngress: { host: '127.0.0.1', port: options.brokerPort },

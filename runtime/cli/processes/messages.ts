@@ -6,6 +6,8 @@ export interface ChildOptions {
   readonly home: string;
   readonly listen: string;
   readonly gatewayPort: number;
+  /** 0 = none. */
+  readonly gatewayTlsPort: number;
   readonly gatewayInternalPort: number;
   readonly apiPort: number;
   readonly brokerPort: number;

@@ -134,6 +134,7 @@ class Supervisor {
       home: this.deps.home.root,
       listen: options.listen,
       gatewayPort: ports.gateway,
+      gatewayTlsPort: options.gatewayTlsPort,
       gatewayInternalPort: ports.gatewayInternal,
       apiPort: ports.api,
       brokerPort: ports.broker,
@@ -170,7 +171,8 @@ class Supervisor {
       kubeconfig: home.kubeconfig,
       api: this.info.apiUrl ?? null,
       gateway: ports ? `http://${shown}:${ports.gateway}` : null,
-      gatewayTls: null,
+      gatewayTls:
+        ports && options.gatewayTlsPort > 0 ? `https://${shown}:${options.gatewayTlsPort}` : null,
       broker: ports ? `http://127.0.0.1:${ports.broker}` : null,
       dashboard: null,
       driver: this.info.driver ?? null,

@@ -21,6 +21,10 @@ export function revisionDestination({ spec, metadata }: Revision): Destination {
     protocol: spec.containers.some(({ ports }) => ports?.some(({ name }) => name === 'h2c'))
       ? 'h2c'
       : 'http1',
+    labels: {
+      service: metadata.labels?.['serving.knative.dev/service'] ?? '',
+      configuration: metadata.labels?.['serving.knative.dev/configuration'] ?? '',
+    },
     hasFunctionServer: metadata.annotations?.[runtimeAnnotation] !== undefined,
   };
 }
@@ -42,6 +46,7 @@ export function serviceDestinations(service: CoreService): ReadonlyMap<string, D
       responseStartTimeoutMs: 0,
       idleTimeoutMs: 0,
       protocol: speaksHttp2(port) ? 'h2c' : 'http1',
+      labels: { service: service.metadata.name, configuration: '' },
       hasFunctionServer: false,
     };
     destinations.set(destination.key, destination);

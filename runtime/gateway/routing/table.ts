@@ -15,6 +15,8 @@ export interface Destination {
   readonly idleTimeoutMs: number;
   /** What the pods speak. */
   readonly protocol: 'http1' | 'h2c';
+  /** Knative Service and Configuration of a revision; '' elsewhere. */
+  readonly labels: { readonly service: string; readonly configuration: string };
   /** Speaks the internal paths, such as `/_knit/invoke`. */
   readonly hasFunctionServer: boolean;
 }
