@@ -26,10 +26,11 @@ import type { ObjectVersions } from './object-versions.ts';
 import type { ObjectWriter } from './object-writer.ts';
 import { applyJsonPatch } from './patch/json-patch.ts';
 import { applyMergePatch } from './patch/merge-patch.ts';
+import { isBuiltinGroup } from './patch/merge-schema.ts';
 import { openPodLog, type PodLogReader } from './pod-log.ts';
 import { isTrue } from './query-flag.ts';
 import { parseResourcePath } from './request-path.ts';
-import { toScale, withScale, type Scale } from './scale-subresource.ts';
+import { assertScaled, toScale, withScale, type Scale } from './scale-subresource.ts';
 import type { Served } from './served-subresources.ts';
 import { formatGroupResource, StatusError } from './status-error.ts';
 import type { Store } from './store/store.ts';
@@ -83,6 +84,22 @@ interface Target {
   readonly isWatch: boolean;
 }
 
+/** A namespace where there is none, or none where one is needed. */
+function isOutOfScope(
+  { definition }: Resource,
+  {
+    namespace,
+    name,
+  }: { readonly namespace: string | undefined; readonly name: string | undefined },
+): boolean {
+  if (!definition.namespaced) return namespace !== undefined;
+  return namespace === undefined && name !== undefined;
+}
+
+/** Of a kind that a CRD brought, what it has not looks like an object that is not there. */
+const noSubresource = (resource: Resource, name: string): StatusError =>
+  resource.custom ? StatusError.notFound(resource, name) : StatusError.unknownPath();
+
 export class ApiHandler {
   private readonly options: ApiHandlerOptions;
   private readonly reader: ObjectReader;
@@ -115,23 +132,32 @@ export class ApiHandler {
       case undefined:
         return this.handleObject(request, target, ref);
       case 'status':
-        if (!target.resource.definition.hasStatus) throw StatusError.unknownPath();
+        if (!resource.definition.hasStatus) throw noSubresource(resource, ref.name);
         return this.handleStatus(request, target, ref);
       case 'scale':
+        if (!resource.definition.scale) throw noSubresource(resource, ref.name);
         return this.handleScale(request, target, ref);
       case 'log':
         if (target.resource.storeName !== '/pods') throw StatusError.unknownPath();
         if (request.method !== 'GET') throw StatusError.methodNotAllowed();
         return openPodLog(this.options.store, this.options.readPodLog, ref, request.query);
       default:
-        throw StatusError.unknownPath();
+        throw noSubresource(resource, ref.name);
     }
   }
 
   /** Below no group that is served: there, upstream answers as a plain web server. */
   private isNobodysPath(path: string): boolean {
     const [, root = '', group = ''] = path.split('/');
-    if (root === 'apis') return group !== '' && !this.options.registry.groups.has(group);
+    const { registry } = this.options;
+    if (root === 'apis') {
+      if (group === '' || !registry.groups.has(group)) return group !== '';
+      // A group that CRDs alone have is answered by their server, which knows no more of it.
+      const parsed = isBuiltinGroup(group) ? undefined : parseResourcePath(path);
+      if (!parsed) return false;
+      const resource = registry.find(parsed.group, parsed.version, parsed.plural);
+      return resource === undefined || isOutOfScope(resource, parsed);
+    }
     return !knownRoots.has(root) && !this.options.documents?.has(path);
   }
 
@@ -140,10 +166,7 @@ export class ApiHandler {
     if (!parsed) return undefined;
     const resource = this.options.registry.find(parsed.group, parsed.version, parsed.plural);
     if (!resource) throw StatusError.unknownPath();
-    const { namespaced } = resource.definition;
-    if (!namespaced && parsed.namespace !== undefined) throw StatusError.unknownPath();
-    if (namespaced && parsed.namespace === undefined && parsed.name !== undefined)
-      throw StatusError.unknownPath();
+    if (isOutOfScope(resource, parsed)) throw StatusError.unknownPath();
     return { ...parsed, resource };
   }
 
@@ -251,11 +274,10 @@ export class ApiHandler {
     ref: ObjectRef,
   ): MaybePromise<ApiResponse> {
     if (request.method === 'GET')
-      return andThen(this.reader.read(resource, ref), (object) => ({
-        type: 'json',
-        code: 200,
-        body: toScale(resource, object),
-      }));
+      return andThen(this.reader.read(resource, ref), (object) => {
+        assertScaled(resource, object);
+        return { type: 'json', code: 200, body: toScale(resource, object) };
+      });
     const makeScale = readScaleChange(request, resource);
     const context = { ...writeContext(request), subresource: 'scale' };
     const written = this.options.writer.modify(

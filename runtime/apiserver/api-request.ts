@@ -46,6 +46,9 @@ export const patchTypes: Readonly<Record<string, PatchType>> = {
   'application/apply-patch+yaml': 'apply',
 };
 
+/** What a kind of a CRD takes. */
+const customPatchTypes = Object.keys(patchTypes).filter((type) => patchTypes[type] !== 'strategic');
+
 const optionsKinds: Readonly<Record<string, OptionsKind>> = {
   POST: 'CreateOptions',
   PUT: 'UpdateOptions',
@@ -129,9 +132,12 @@ export function readPatch(
   const type = Object.hasOwn(patchTypes, request.contentType)
     ? patchTypes[request.contentType]
     : undefined;
+  if (!type) throw StatusError.unsupportedPatchType();
   // As upstream: only built-in kinds know how their lists merge.
-  if (!type || (type === 'strategic' && !isBuiltinGroup(resource.group)))
-    throw StatusError.unsupportedPatchType();
+  if (type === 'strategic' && !isBuiltinGroup(resource.group))
+    throw resource.custom
+      ? StatusError.unsupportedMediaType(customPatchTypes)
+      : StatusError.unsupportedPatchType();
   if (request.body === undefined)
     throw StatusError.badRequest('error decoding patch: unexpected end of JSON input');
   return { type, body: request.body, subresource, force: isTrue(request.query['force']) };

@@ -20,6 +20,11 @@ export function assertNamed({ metadata }: KubeObject, name: string): void {
     );
 }
 
+const nameOf = (metadata: unknown): string => {
+  const name = isJsonObject(metadata) ? metadata['name'] : undefined;
+  return typeof name === 'string' ? name : '';
+};
+
 /**
  * A copy whose top two levels are the caller's to change. A native kind gets the storage version's
  * `apiVersion`, others keep theirs (see `ObjectVersions.load`).
@@ -32,6 +37,14 @@ export function readBody(resource: Resource, namespace: string, body: unknown): 
     throw StatusError.badRequest(
       `the API version in the data (${apiVersion as string}) does not match the expected API version (${resource.apiVersion})`,
     );
+  if (resource.custom && kind !== resource.kind)
+    throw StatusError.invalid({ group: resource.group, kind: String(kind) }, nameOf(metadata), [
+      {
+        reason: 'FieldValueInvalid',
+        message: `Invalid value: ${JSON.stringify(kind)}: must be ${resource.kind}`,
+        field: 'kind',
+      },
+    ]);
   if (kind !== resource.kind)
     throw StatusError.badRequest(
       `the kind in the data (${JSON.stringify(kind)}) does not match the expected kind (${resource.kind})`,

@@ -215,6 +215,9 @@ export class ObjectDeleter {
       // One that was stored before namespaces had it: its content must go first all the same.
       marked['spec'] ??= { finalizers: [namespaceFinalizer] };
     }
+    const { markDeleted } = resource.definition;
+    if (!isMarked && markDeleted && !isDeletable(marked))
+      return markDeleted(marked, formatTime(this.clock.now()));
     // It goes without waiting, and its answer tells how.
     return hasSameGrace && hasSameFinalizers && !isDeletable(marked) ? old : marked;
   }

@@ -161,10 +161,11 @@ export function isSameObject(old: KubeObject, next: KubeObject): boolean {
   );
 }
 
-/** Everything outside metadata and status. */
-export function isSpecEqual(old: KubeObject, next: KubeObject): boolean {
+/** Everything outside metadata and status; the status too where it is a field like any other. */
+export function isSpecEqual(old: KubeObject, next: KubeObject, countsStatus = false): boolean {
   const keys = new Set([...Object.keys(old), ...Object.keys(next)]);
-  for (const key of ['apiVersion', 'kind', 'metadata', 'status']) keys.delete(key);
+  for (const key of ['apiVersion', 'kind', 'metadata']) keys.delete(key);
+  if (!countsStatus) keys.delete('status');
   return [...keys].every((key) =>
     jsonEqual((old as unknown as JsonObject)[key], (next as unknown as JsonObject)[key]),
   );

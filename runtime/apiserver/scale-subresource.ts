@@ -30,13 +30,24 @@ export function toScale(resource: Resource, object: KubeObject): Scale {
   }) as Scale;
 }
 
+/** As upstream, which takes no kind of a CRD for scaled before somebody did. @throws {StatusError} 500 */
+export function assertScaled(resource: Resource, object: KubeObject): void {
+  const { spec } = scalePaths(resource);
+  if (resource.custom && getPath(object, spec) === undefined)
+    throw StatusError.internal(`the spec replicas field ".${spec}" does not exist`);
+}
+
 /** The object with the replicas of a Scale, under the Scale's own preconditions. @throws {StatusError} 400, 422 */
 export function withScale(resource: Resource, object: KubeObject, scale: unknown): KubeObject {
   const paths = scalePaths(resource);
   if (!isJsonObject(scale) || scale['kind'] !== 'Scale' || scale['apiVersion'] !== 'autoscaling/v1')
     throw StatusError.badRequest('the body must be an autoscaling/v1 Scale');
   const replicas = getPath(scale, 'spec.replicas') ?? 0;
-  if (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0)
+  // Of a kind that a CRD brought, the object itself is judged.
+  if (
+    !resource.custom &&
+    (typeof replicas !== 'number' || !Number.isInteger(replicas) || replicas < 0)
+  )
     throw StatusError.invalid({ group: 'autoscaling', kind: 'Scale' }, object.metadata.name, [
       {
         reason: 'FieldValueInvalid',

@@ -6,7 +6,7 @@ import type { PrinterColumn } from '../apis/meta/kind-definition.ts';
 import type { KubeList, KubeObject } from '../apis/meta/object.ts';
 import { isBuiltinKind } from '../apis/schema/type-table.ts';
 import { readJsonPath } from './json-path.ts';
-import type { JsonObject } from './json-value.ts';
+import { isJsonObject, type JsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { findBuiltinPrinter } from './printing/builtin-printers.ts';
 import { formatAge } from './printing/format-age.ts';
@@ -108,6 +108,7 @@ function makeTable(
     (definition.schema !== undefined && own.length > 0);
   const hasAge = isComplete || own.some(({ name }) => name.toLowerCase() === 'age');
   const columns = hasAge ? own : [...own, ageColumn];
+  const isCustom = resource.custom !== undefined;
   const nameColumn = { name: 'Name', type: 'string', format: 'name', description: '', priority: 0 };
   return {
     kind: 'Table',
@@ -121,7 +122,7 @@ function makeTable(
           ...columns.map(({ name, type, format = '', description = '', priority = 0 }) => ({
             name,
             // Dates are sent as ages, ready to print; of native kinds upstream says so in the type.
-            type: type === 'date' && !isComplete ? 'string' : type,
+            type: type === 'date' && !isComplete && !isCustom ? 'string' : type,
             format,
             description,
             priority,
@@ -132,7 +133,7 @@ function makeTable(
         ...(printer?.hasName ? [] : [nameOf(object, printer)]),
         ...(definition.cells?.(object, nowMs) ??
           printer?.cells(storedForm(definition, object) as unknown as JsonObject, nowMs) ??
-          columns.map((column) => makeCell(object, column, nowMs))),
+          columns.map((column) => makeCell(object, column, { nowMs, isCustom }))),
       ],
       object: rowObject(object, rendering),
     })),
@@ -157,15 +158,28 @@ function rowObject(object: KubeObject, rendering: Rendering): unknown {
   }
 }
 
-function makeCell(object: KubeObject, column: PrinterColumn, nowMs: number): unknown {
+function makeCell(
+  object: KubeObject,
+  column: PrinterColumn,
+  { nowMs, isCustom }: { readonly nowMs: number; readonly isCustom: boolean },
+): unknown {
   const value = readJsonPath(object, column.jsonPath);
   if (column.type === 'date') {
     const time = typeof value === 'string' ? Date.parse(value) : Number.NaN;
+    if (value === undefined && isCustom) return null;
     return Number.isNaN(time) ? '<unknown>' : formatAge(nowMs - time);
   }
   // kubectl shows nothing for null.
   if (value === undefined || value === null) return null;
   if (column.type === 'integer' || column.type === 'number')
     return typeof value === 'string' ? Number(value) : value;
-  return typeof value === 'object' ? JSON.stringify(value) : value;
+  return typeof value === 'object' ? sortedJson(value) : value;
 }
+
+/** As Go prints it: the names of fields in their order. */
+const sortedJson = (value: object): string =>
+  JSON.stringify(value, (_, item: unknown) =>
+    isJsonObject(item)
+      ? Object.fromEntries(Object.entries(item).sort(([a], [b]) => (a < b ? -1 : 1)))
+      : item,
+  );

@@ -27,7 +27,8 @@ export function updateObject(
     if (!old) throw StatusError.notFound(resource, ref.name);
     assertSameUid(resource, old, object);
     if (!object.metadata.resourceVersion && !isBuiltinGroup(resource.group))
-      throw StatusError.invalid(resource, ref.name, [
+      // As upstream, which names the resource here where it names the kind elsewhere.
+      throw StatusError.invalid({ group: resource.group, kind: resource.plural }, ref.name, [
         {
           reason: 'FieldValueInvalid',
           message: 'Invalid value: 0: must be specified for an update',

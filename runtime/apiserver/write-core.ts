@@ -257,7 +257,8 @@ export class WriteCore {
       return;
     }
     if (!isLeaving(old, next)) assertValid(resource, next, judged);
-    if (resource.definition.hasGeneration !== false && !isSpecEqual(old, next))
+    const countsStatus = resource.custom !== undefined && !resource.definition.hasStatus;
+    if (resource.definition.hasGeneration !== false && !isSpecEqual(old, next, countsStatus))
       next.metadata.generation = (old.metadata.generation ?? 1) + 1;
   }
 
@@ -323,6 +324,7 @@ export class WriteCore {
       operation: old ? 'UPDATE' : 'CREATE',
       userName: context.user.name,
       nowMs: this.clock.now(),
+      warnings: context.warnings,
       ...(old ? { old } : {}),
     };
   }

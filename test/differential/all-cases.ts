@@ -1,5 +1,6 @@
 /** Every case, by topic. A topic is one file of recordings. */
 import type { Case } from './case.ts';
+import { crdCases } from './cases/crd.ts';
 import { createCases } from './cases/create.ts';
 import { patchCases } from './cases/patch.ts';
 import { applyCases } from './cases/apply.ts';
@@ -28,4 +29,5 @@ export const topics: Readonly<Record<string, readonly Case[]>> = {
   protobuf: protobufCases,
   yaml: yamlCases,
   kinds: kindCases,
+  crd: crdCases,
 };

@@ -6,6 +6,7 @@
 import type { FieldError } from '../meta/field-error.ts';
 import { duplicate, invalid, oneOf, required } from '../meta/field-rule.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
+import { validateClientConfig } from './client-config.ts';
 import type { Webhook, WebhookConfiguration, WebhookRule } from './types.ts';
 
 const GROUP = 'admissionregistration.k8s.io';
@@ -105,7 +106,7 @@ function validateWebhook(hook: Webhook, path: string): FieldError[] {
         ]),
     ...oneOf(`${path}.reinvocationPolicy`, hook.reinvocationPolicy, ['IfNeeded', 'Never']),
     ...validateReviewVersions(hook.admissionReviewVersions, `${path}.admissionReviewVersions`),
-    ...validateClientConfig(hook, `${path}.clientConfig`),
+    ...validateClientConfig(hook.clientConfig, `${path}.clientConfig`),
     ...validateMatchConditions(hook, `${path}.matchConditions`),
   ];
 }
@@ -187,61 +188,6 @@ function validateReviewVersions(versions: unknown, path: string): FieldError[] {
     errors.push(
       invalid(path, versions, `must include at least one of ${reviewVersions.join(', ')}`),
     );
-  return errors;
-}
-
-function validateClientConfig(hook: Partial<Webhook>, path: string): FieldError[] {
-  const { url, service } = hook.clientConfig ?? {};
-  if ((url === undefined) === (service === undefined))
-    return [required(path, 'exactly one of url or service is required')];
-  return url === undefined
-    ? validateServiceReference(service, `${path}.service`)
-    : validateUrl(url, `${path}.url`);
-}
-
-function validateUrl(text: string, path: string): FieldError[] {
-  const form = '; desired format: https://host[/path]';
-  let url: URL;
-  try {
-    url = new URL(text);
-  } catch {
-    return [required(path, `url must be a valid URL${form}`)];
-  }
-  const errors: FieldError[] = [];
-  const scheme = url.protocol.slice(0, -1);
-  if (scheme !== 'https')
-    errors.push(invalid(path, scheme, `'https' is the only allowed URL scheme${form}`));
-  if (url.host === '') errors.push(invalid(path, '', `host must be specified${form}`));
-  if (url.username !== '' || url.password !== '')
-    errors.push(invalid(path, url.username, 'user information is not permitted in the URL'));
-  if (url.hash !== '')
-    errors.push(invalid(path, url.hash.slice(1), 'fragments are not permitted in the URL'));
-  if (url.search !== '')
-    errors.push(
-      invalid(path, url.search.slice(1), 'query parameters are not permitted in the URL'),
-    );
-  return errors;
-}
-
-function validateServiceReference(
-  service: NonNullable<Webhook['clientConfig']['service']> | undefined,
-  path: string,
-): FieldError[] {
-  const { name, namespace, port, path: urlPath } = service ?? {};
-  const errors: FieldError[] = [];
-  if (!name) errors.push(required(`${path}.name`));
-  if (!namespace) errors.push(required(`${path}.namespace`));
-  if (!isWithin(port, 1, 65_535))
-    errors.push(
-      invalid(`${path}.port`, port, 'port is not valid: must be between 1 and 65535, inclusive'),
-    );
-  if (urlPath === undefined || urlPath === '' || urlPath === '/') return errors;
-  if (!urlPath.startsWith('/'))
-    errors.push(invalid(`${path}.path`, urlPath, `must start with a '/'`));
-  const steps = urlPath.slice(1).replace(/\/$/, '').split('/');
-  for (const [index, step] of steps.entries())
-    if (step === '')
-      errors.push(invalid(`${path}.path`, urlPath, `segment[${index}] may not be empty`));
   return errors;
 }
 

@@ -31,6 +31,13 @@ export interface JsonSchema {
   readonly anyOf?: readonly JsonSchema[];
   readonly oneOf?: readonly JsonSchema[];
   readonly not?: JsonSchema;
+  /** What JSON Schema has and no CRD may use; named, so that it can be refused. */
+  readonly $ref?: string;
+  readonly id?: string;
+  readonly additionalItems?: unknown;
+  readonly definitions?: Readonly<Record<string, unknown>>;
+  readonly dependencies?: Readonly<Record<string, unknown>>;
+  readonly patternProperties?: Readonly<Record<string, unknown>>;
   readonly 'x-kubernetes-preserve-unknown-fields'?: boolean;
   readonly 'x-kubernetes-embedded-resource'?: boolean;
   readonly 'x-kubernetes-int-or-string'?: boolean;
@@ -124,7 +131,8 @@ export interface CustomResourceDefinition extends KubeObject {
     readonly preserveUnknownFields?: boolean;
   };
   status?: {
-    readonly conditions?: readonly DefinitionCondition[];
+    /** Null until the server has looked at the definition. */
+    readonly conditions?: readonly DefinitionCondition[] | null;
     readonly acceptedNames?: Partial<DefinedNames>;
     readonly storedVersions?: readonly string[];
   };

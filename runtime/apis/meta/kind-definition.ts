@@ -25,6 +25,8 @@ export interface AdmissionContext {
   readonly nowMs: number;
   /** The stored object; undefined on create. */
   readonly old?: KubeObject;
+  /** Texts for `Warning` headers; appended to. */
+  readonly warnings?: string[];
 }
 
 /** Another form in which a stored kind is served: other names, the same objects. */
@@ -72,6 +74,8 @@ export interface KindDefinition<T extends KubeObject = KubeObject> extends Resou
   readonly refusesCreate?: string;
   /** The server sets it when the object is first deleted, for the cleanup that only it can do. */
   readonly deletionFinalizer?: string;
+  /** What else becomes of an object that is deleted and stays for a while. @param time RFC 3339 */
+  readonly markDeleted?: (object: T, time: string) => T;
   /** Returns the object with defaults filled in; must not change its argument. */
   readonly applyDefaults?: (object: T, context: AdmissionContext) => T;
   /** Returns all field errors; empty when valid. Called after defaulting, not for status writes. */

@@ -1,9 +1,12 @@
 /**
  * Kubernetes' own functions for CEL, beside those of the language: strings, lists, regular
- * expressions, URLs and quantities. Left out: IP and CIDR types, the `authorizer`, and formats.
+ * expressions, URLs and quantities here, the rest in files of their own. Left out: the `authorizer`.
  * Pure. Source: k8s.io/apiserver pkg/cel/library (names and behaviour).
  */
 import type { Environment } from '@marcbachmann/cel-js';
+import { registerAddresses } from './cel-addresses.ts';
+import { registerFormats, registerSets } from './cel-formats.ts';
+import { registerVersions } from './cel-semver.ts';
 import { compareQuantities, isQuantity, parseQuantity, type Quantity } from './quantity.ts';
 import { compilePattern } from './regular-expression.ts';
 
@@ -22,6 +25,10 @@ export function registerFunctions(environment: Environment): void {
   registerLists(environment);
   registerUrls(environment);
   registerQuantities(environment);
+  registerAddresses(environment);
+  registerVersions(environment);
+  registerFormats(environment);
+  registerSets(environment);
 }
 
 function registerStrings(environment: Environment): void {
@@ -101,7 +108,10 @@ function registerUrls(environment: Environment): void {
     .registerFunction('isURL(string): bool', (text: string) => parseUrl(text) !== undefined)
     .registerFunction('url(string): KnitUrl', (text: string) => {
       const url = parseUrl(text);
-      if (!url) throw new Error(`URL parse error during conversion from string: ${text}`);
+      if (!url)
+        throw new Error(
+          `URL parse error during conversion from string: parse ${JSON.stringify(text)}: invalid URI for request`,
+        );
       return new UrlValue(url);
     });
   member('getScheme', (url) => url.protocol.slice(0, -1));
@@ -109,6 +119,15 @@ function registerUrls(environment: Environment): void {
   member('getHostname', (url) => url.hostname);
   member('getPort', (url) => url.port);
   member('getEscapedPath', (url) => url.pathname);
+  environment.registerFunction(
+    'KnitUrl.getQuery(): map<string, list<string>>',
+    ({ url }: UrlValue) => {
+      const query = new Map<string, string[]>();
+      for (const [key, value] of url.searchParams)
+        query.set(key, [...(query.get(key) ?? []), value]);
+      return query;
+    },
+  );
 }
 
 class UrlValue {
@@ -149,7 +168,45 @@ function registerQuantities(environment: Environment): void {
     .registerFunction('KnitQuantity.sign(): int', (a: QuantityValue) =>
       BigInt(compareQuantities(a.amount, { numerator: 0n, denominator: 1n })),
     )
+    .registerFunction('KnitQuantity.isInteger(): bool', ({ amount }: QuantityValue) =>
+      isWhole(amount),
+    )
+    .registerFunction('KnitQuantity.asInteger(): int', ({ amount }: QuantityValue) => {
+      if (!isWhole(amount)) throw new Error('cannot convert value to integer');
+      return amount.numerator / amount.denominator;
+    })
+    .registerFunction(
+      'KnitQuantity.asApproximateFloat(): double',
+      ({ amount }: QuantityValue) => Number(amount.numerator) / Number(amount.denominator),
+    )
     .registerOperator('KnitQuantity == KnitQuantity', (a, b) => compare(a, b) === 0);
+  for (const [name, sign] of [
+    ['add', 1n],
+    ['sub', -1n],
+  ] as const)
+    environment
+      .registerFunction(
+        `KnitQuantity.${name}(KnitQuantity): KnitQuantity`,
+        (a: QuantityValue, b: QuantityValue) => sum(a, b.amount, sign),
+      )
+      .registerFunction(`KnitQuantity.${name}(int): KnitQuantity`, (a: QuantityValue, b: bigint) =>
+        sum(a, { numerator: b, denominator: 1n }, sign),
+      );
+}
+
+function sum({ amount }: QuantityValue, other: Quantity, sign: bigint): QuantityValue {
+  const numerator =
+    amount.numerator * other.denominator + sign * other.numerator * amount.denominator;
+  return new QuantityValue({ numerator, denominator: amount.denominator * other.denominator });
+}
+
+const INT64_MAX = 2n ** 63n;
+
+/** A whole number that CEL's `int` can hold. */
+function isWhole({ numerator, denominator }: Quantity): boolean {
+  if (numerator % denominator !== 0n) return false;
+  const value = numerator / denominator;
+  return value < INT64_MAX && value >= -INT64_MAX;
 }
 
 type Comparable = bigint | number | string;

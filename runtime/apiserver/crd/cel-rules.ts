@@ -1,10 +1,10 @@
 /**
- * `x-kubernetes-validations`: compiles a schema's rules and runs them over an object and the object
- * before. The cost of a rule is bounded from above before it runs: the size of its text's tree, times
- * the longest list or map of the value for each level of nested iteration. Pure.
+ * `x-kubernetes-validations`: runs a schema's rules over an object and the object before. The cost of
+ * a rule is bounded from above before it runs: the size of its text's tree, times the longest list or
+ * map of the value for each level of nested iteration. Pure.
  * Source: k8s.io/apiextensions-apiserver pkg/apiserver/schema/cel (behaviour and messages).
  */
-import { Environment, Optional, type ParseResult } from '@marcbachmann/cel-js';
+import { Optional, type ParseResult } from '@marcbachmann/cel-js';
 import type { JsonSchema, ValidationRule } from '../../apis/apiextensions/types.ts';
 import {
   duplicateField,
@@ -13,105 +13,87 @@ import {
   requiredField,
 } from '../../apis/meta/field-cause.ts';
 import type { FieldError } from '../../apis/meta/field-error.ts';
-import { isJsonObject, jsonEqual } from '../json-value.ts';
-import { registerFunctions } from './cel-functions.ts';
-import { declareType, type CelType } from './cel-types.ts';
+import { isJsonObject } from '../json-value.ts';
+import { compileNode, type CompiledRule } from './cel-compile.ts';
+import { explainRuntimeError } from './cel-errors.ts';
+import { correlateField, correlateItem, isUnchanged, type Correlated } from './correlation.ts';
 import { isSchema } from './pruning.ts';
-import { childPath, listMapKey } from './validate-value.ts';
+import { childPath } from './validate-value.ts';
 
 /** Steps that all rules of one object may take together; about a second. Upstream's own unit is similar. */
 export const COST_BUDGET = 10_000_000;
-const RULE_LENGTH_MAX = 10_000;
-const RULE_NODES_MAX = 5_000;
 /** As upstream: longer messages are cut, since they are copied into every refusal. */
 const MESSAGE_LENGTH_MAX = 5 * 1024;
 
-interface CompiledRule {
-  readonly rule: ValidationRule;
-  readonly program: ParseResult | undefined;
-  readonly message: ParseResult | undefined;
-  /** What is wrong with `rule` or `messageExpression`, and where. */
-  readonly problem:
-    { readonly field: 'rule' | 'messageExpression'; readonly text: string } | undefined;
-  readonly usesOldSelf: boolean;
-  /** Nodes of the expression, and how deep its iterations nest. */
-  readonly nodes: number;
-  readonly depth: number;
-}
-
-interface CompiledNode {
-  readonly type: CelType;
-  readonly rules: readonly CompiledRule[];
-}
-
-const compiledNodes = new WeakMap<JsonSchema, CompiledNode>();
 const nodesWithRules = new WeakMap<JsonSchema, boolean>();
 
-/** The compiler's complaints about each rule of one schema node; empty when all are good. */
-export function checkRules(schema: JsonSchema, isRoot: boolean, path: string): FieldError[] {
-  if (!schema['x-kubernetes-validations']) return [];
-  return compileNode(schema, isRoot).rules.flatMap(({ rule, problem }, index) => {
-    const at = `${path}.x-kubernetes-validations[${index}]`;
-    if (problem) return [invalidField(`${at}.${problem.field}`, rule[problem.field], problem.text)];
-    return [];
-  });
-}
-
-/** @param previous the stored object on an update; undefined on create. */
-export function runRules(object: unknown, previous: unknown, schema: JsonSchema): FieldError[] {
+/**
+ * @param previous the object before an update; undefined on create.
+ * @param warnings what an update is forgiven, because it was so before; appended to.
+ */
+export function runRules(
+  object: unknown,
+  previous: unknown,
+  schema: JsonSchema,
+  warnings: string[] = [],
+): FieldError[] {
   if (!hasRules(schema)) return [];
-  const run: Run = { errors: [], budget: COST_BUDGET };
-  visit(object, previous, schema, { path: '', isRoot: true }, run);
+  const run: Run = { errors: [], warnings, budget: COST_BUDGET };
+  const correlated = previous === undefined ? undefined : { value: object, old: previous };
+  visit(object, previous, schema, { path: '', isRoot: true, correlated, parent: undefined }, run);
   return run.errors;
 }
 
 interface Run {
   readonly errors: FieldError[];
+  readonly warnings: string[];
   budget: number;
 }
 
 interface Place {
   readonly path: string;
   readonly isRoot: boolean;
+  readonly correlated: Correlated | undefined;
+  /** Where nobody knows what was before: the nearest value around it of which one knows. */
+  readonly parent: Correlated | undefined;
 }
 
 function visit(value: unknown, old: unknown, schema: JsonSchema, place: Place, run: Run): void {
   if (value === null || value === undefined || run.budget < 0 || !hasRules(schema)) return;
   if (schema['x-kubernetes-validations']) evaluate(value, old, schema, place, run);
-  const { path } = place;
+  const { path, correlated, parent } = place;
+  const inside = (at: string, inner: Correlated | undefined): Place => ({
+    path: at,
+    isRoot: false,
+    correlated: inner,
+    parent: correlated ?? parent,
+  });
   if (Array.isArray(value)) {
     const { items } = schema;
     if (!items) return;
-    const before = correlate(old, schema);
-    value.forEach((item, index) =>
-      visit(item, before(item), items, { path: `${path}[${index}]`, isRoot: false }, run),
-    );
+    for (const [index, item] of value.entries()) {
+      const known = correlated && correlateItem(correlated, item, schema);
+      visit(item, known?.old, items, inside(`${path}[${index}]`, known), run);
+    }
   } else if (isJsonObject(value)) {
     const { properties = {}, additionalProperties } = schema;
+    const isAtomic = schema['x-kubernetes-map-type'] === 'atomic';
     for (const key of Object.keys(value)) {
       const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
       const inner = property ?? (isSchema(additionalProperties) ? additionalProperties : undefined);
       if (!inner) continue;
-      const before = isJsonObject(old) && Object.hasOwn(old, key) ? old[key] : undefined;
-      visit(value[key], before, inner, { path: childPath(path, key), isRoot: false }, run);
+      const known = correlated && correlateField(correlated, key);
+      const at = property ? childPath(path, key) : `${path}[${key}]`;
+      visit(value[key], isAtomic ? undefined : known?.old, inner, inside(at, known), run);
     }
   }
-}
-
-/** Only items that have keys are the same items as before. */
-function correlate(old: unknown, schema: JsonSchema): (item: unknown) => unknown {
-  if (!Array.isArray(old) || schema['x-kubernetes-list-type'] !== 'map') return () => undefined;
-  return (item) => {
-    const key = listMapKey(item, schema);
-    return old.find((candidate) => jsonEqual(listMapKey(candidate, schema), key));
-  };
 }
 
 function evaluate(
   value: unknown,
   old: unknown,
   schema: JsonSchema,
-  { path, isRoot }: Place,
+  { path, isRoot, correlated, parent }: Place,
   run: Run,
 ): void {
   const { type, rules } = compileNode(schema, isRoot);
@@ -121,21 +103,17 @@ function evaluate(
   const longest = longestCollection(value, longestCollection(old, 1));
   for (const compiled of rules) {
     const { rule, program, problem, usesOldSelf } = compiled;
-    if (usesOldSelf && before === undefined && rule.optionalOldSelf !== true) continue;
-    const at = rule.fieldPath ? childPath(path, rule.fieldPath.replace(/^\./, '')) : path;
-    if (problem || !program) {
-      run.errors.push(invalidField(at, shown, `rule compile error: ${problem?.text ?? 'unknown'}`));
+    if (problem !== undefined || !program) {
+      const text = `rule compile error: ${problem ?? 'unknown'}`;
+      run.errors.push(invalidField(path, shown, text));
       continue;
     }
+    if (usesOldSelf && before === undefined && rule.optionalOldSelf !== true) continue;
     run.budget -= compiled.nodes * longest ** compiled.depth;
     if (run.budget < 0) {
-      run.errors.push(
-        invalidField(
-          path,
-          shown,
-          'validation failed due to running out of cost budget, no further validation rules will be run',
-        ),
-      );
+      const text =
+        'validation failed due to running out of cost budget, no further validation rules will be run';
+      run.errors.push(invalidField(path, shown, text));
       return;
     }
     const oldSelf =
@@ -148,13 +126,16 @@ function evaluate(
     try {
       if (program(variables) === true) continue;
     } catch (error) {
-      const said = rule.message?.trim() || rule.rule.trim();
-      run.errors.push(invalidField(at, shown, `${summaryOf(error)} evaluating rule: ${said}`));
+      const text = `${explainRuntimeError(error)} evaluating rule: ${rule.message?.trim() || rule.rule.trim()}`;
+      run.errors.push(invalidField(path, shown, text));
       continue;
     }
+    const at = compiled.fieldPath === '' ? path : childPath(path, compiled.fieldPath);
+    const error = refusal(compiled, at, shownValue(value), variables);
     // What was already stored must not keep the rest of the object from being changed.
-    if (!usesOldSelf && before !== undefined && jsonEqual(value, old)) continue;
-    run.errors.push(refusal(compiled, at, shownValue(value), variables));
+    if (!usesOldSelf && isUnchanged(correlated ?? parent))
+      run.warnings.push(`${at === '' ? '<nil>' : at}: ${error.message}`);
+    else run.errors.push(error);
   }
 }
 
@@ -177,7 +158,9 @@ function refusal(
     case 'FieldValueRequired':
       return requiredField(path, detail);
     case 'FieldValueDuplicate':
-      return duplicateField(path, shown);
+      return shown === undefined
+        ? { reason: rule.reason, message: 'Duplicate value', paths: [path] }
+        : duplicateField(path, shown);
     default:
       return invalidField(path, shown, detail);
   }
@@ -197,123 +180,6 @@ function evaluateMessage(
   }
 }
 
-function compileNode(schema: JsonSchema, isRoot: boolean): CompiledNode {
-  const known = compiledNodes.get(schema);
-  if (known) return known;
-  const environment = new Environment({
-    enableOptionalTypes: true,
-    homogeneousAggregateLiterals: false,
-    limits: { maxAstNodes: RULE_NODES_MAX },
-  });
-  registerFunctions(environment);
-  // What a nullable node itself holds is typed all the same: rules are not run over null.
-  const type = declareType(environment, { ...schema, nullable: false }, isRoot);
-  environment.registerVariable('self', type.name);
-  const withOld = environment.clone().registerVariable('oldSelf', type.name);
-  const withOptional = environment.clone().registerVariable('oldSelf', `optional<${type.name}>`);
-  const rules = (schema['x-kubernetes-validations'] ?? []).map((rule) =>
-    compileRule(rule, rule.optionalOldSelf === true ? withOptional : withOld),
-  );
-  const node = { type, rules };
-  compiledNodes.set(schema, node);
-  return node;
-}
-
-function compileRule(rule: ValidationRule, environment: Environment): CompiledRule {
-  const main = compileExpression(rule.rule, environment, 'bool');
-  const message =
-    rule.messageExpression === undefined
-      ? undefined
-      : compileExpression(rule.messageExpression, environment, 'string');
-  const tree = measure(main.program?.ast);
-  return {
-    rule,
-    program: main.program,
-    message: message?.program,
-    problem:
-      main.problem !== undefined
-        ? { field: 'rule', text: main.problem }
-        : message?.problem !== undefined
-          ? { field: 'messageExpression', text: message.problem }
-          : undefined,
-    usesOldSelf: tree.usesOldSelf,
-    nodes: tree.nodes,
-    depth: tree.depth,
-  };
-}
-
-function compileExpression(
-  text: string,
-  environment: Environment,
-  wanted: 'bool' | 'string',
-): { program?: ParseResult; problem?: string } {
-  if (text.length > RULE_LENGTH_MAX)
-    return { problem: `must not be longer than ${RULE_LENGTH_MAX} characters` };
-  try {
-    const program = environment.parse(withoutIndexedHas(text));
-    const { valid, type, error } = program.check();
-    if (!valid) return { problem: `compilation failed: ERROR: <input>: ${summaryOf(error)}` };
-    if (type !== wanted && type !== 'dyn')
-      return {
-        problem: wanted === 'bool' ? 'must evaluate to a bool' : 'must evaluate to a string',
-      };
-    return { program };
-  } catch (error) {
-    return { problem: `compilation failed: ERROR: <input>: ${summaryOf(error)}` };
-  }
-}
-
-const hasPattern = /\bhas\(([^()'"]*[[(](?:[^()'"]|\([^()'"]*\))*)\.\s*([A-Za-z_]\w*)\s*\)/g;
-
-/** The library's `has` follows names only: `has(a[0].b)` is written as `a[0].?b.hasValue()`. */
-const withoutIndexedHas = (text: string): string =>
-  text.replaceAll(hasPattern, '$1.?$2.hasValue()');
-
-function summaryOf(error: unknown): string {
-  const { summary, message } = error as { summary?: string; message?: string };
-  return summary ?? message ?? String(error);
-}
-
-const iterations = new Set(['all', 'exists', 'exists_one', 'existsOne', 'map', 'filter']);
-/** These walk a whole list once. */
-const passes = new Set(['isSorted', 'sum', 'min', 'max', 'indexOf', 'lastIndexOf']);
-
-interface Measure {
-  readonly nodes: number;
-  readonly depth: number;
-  readonly usesOldSelf: boolean;
-}
-
-const nothing: Measure = { nodes: 0, depth: 0, usesOldSelf: false };
-
-/**
- * Walks the parsed tree: a node is `{op, args}` with nodes, names and lists of both among its
- * arguments; a call of a method is `[name, receiver, [argument...]]`.
- */
-function measure(node: unknown): Measure {
-  if (Array.isArray(node)) return node.map(measure).reduce(combine, nothing);
-  if (!isJsonObject(node) || typeof node['op'] !== 'string') return nothing;
-  const { op, args } = node;
-  if (op === 'id') return { nodes: 1, depth: 0, usesOldSelf: args === 'oldSelf' };
-  const inner = measure(args);
-  const nodes = inner.nodes + 1;
-  if (op === 'rcall' && Array.isArray(args)) {
-    const name = String(args[0]);
-    if (iterations.has(name)) {
-      const depth = Math.max(measure(args[1]).depth, measure(args[2]).depth + 1);
-      return { ...inner, nodes, depth };
-    }
-    if (passes.has(name)) return { ...inner, nodes, depth: Math.max(inner.depth, 1) };
-  }
-  return { ...inner, nodes, depth: op === 'in' ? Math.max(inner.depth, 1) : inner.depth };
-}
-
-const combine = (a: Measure, b: Measure): Measure => ({
-  nodes: a.nodes + b.nodes,
-  depth: Math.max(a.depth, b.depth),
-  usesOldSelf: a.usesOldSelf || b.usesOldSelf,
-});
-
 /** Length of the longest list or map anywhere in a value. */
 function longestCollection(value: unknown, least: number): number {
   if (typeof value !== 'object' || value === null) return least;
@@ -324,7 +190,7 @@ function longestCollection(value: unknown, least: number): number {
   );
 }
 
-function hasRules(schema: JsonSchema): boolean {
+export function hasRules(schema: JsonSchema): boolean {
   const known = nodesWithRules.get(schema);
   if (known !== undefined) return known;
   const { properties, items, additionalProperties } = schema;

@@ -3,7 +3,7 @@
  * where it is written, and the conversion of JSON to values of those types. Pure.
  * Source: k8s.io/apiserver pkg/cel/common (which schema is which type, how names are escaped).
  */
-import type { Environment } from '@marcbachmann/cel-js';
+import { Environment } from '@marcbachmann/cel-js';
 import type { JsonSchema } from '../../apis/apiextensions/types.ts';
 import { isJsonObject, jsonEqual, type JsonObject } from '../json-value.ts';
 import { isSchema } from './pruning.ts';
@@ -99,10 +99,40 @@ function stringType(format: string | undefined): CelType {
         name: 'google.protobuf.Timestamp',
         convert: (value) => (typeof value === 'string' ? new Date(value) : value),
       };
+    case 'duration':
+      return {
+        name: 'google.protobuf.Duration',
+        convert: (value) => (typeof value === 'string' ? parseDuration(value) : value),
+      };
     default:
       return asString;
   }
 }
+
+const durationPattern = /(\d+(?:\.\d*)?|\.\d+) ?(ns|us|µs|μs|ms|[smhdw])/g;
+const NANOSECONDS: Readonly<Record<string, number>> = {
+  ns: 1,
+  us: 1e3,
+  µs: 1e3,
+  μs: 1e3,
+  ms: 1e6,
+  s: 1e9,
+  m: 60e9,
+  h: 3_600e9,
+  d: 86_400e9,
+  w: 604_800e9,
+};
+
+/** A text of the format `duration`, which the schema has checked. */
+function parseDuration(text: string): unknown {
+  let nanoseconds = 0;
+  for (const [, amount, unit = ''] of text.matchAll(durationPattern))
+    nanoseconds += Number(amount) * (NANOSECONDS[unit] ?? 0);
+  return durationOf({ text: `${text.startsWith('-') ? '-' : ''}${Math.round(nanoseconds)}ns` });
+}
+
+/** The library's own constructor, which it does not export. */
+const durationOf = new Environment().registerVariable('text', 'string').parse('duration(text)');
 
 function declareObject(
   environment: Environment,

@@ -6,7 +6,8 @@ import type { KubeObject } from '../../apis/meta/object.ts';
 import type { AdmissionPlugin, AdmissionRequest } from '../admission/admission-chain.ts';
 import { assertNoFieldErrors } from '../object-validation.ts';
 import { StatusError } from '../status-error.ts';
-import { conform, validateCustomObject } from './make-custom-kind.ts';
+import { conform } from './make-custom-kind.ts';
+import { validateCustomStatus } from './validate-custom-object.ts';
 
 export class CustomAdmission implements AdmissionPlugin {
   mutate({
@@ -23,9 +24,10 @@ export class CustomAdmission implements AdmissionPlugin {
     return conform(object, schema);
   }
 
-  validate({ resource, subresource, object, oldObject }: AdmissionRequest): void {
+  validate({ resource, subresource, object, oldObject, warnings }: AdmissionRequest): void {
     const { schema } = resource.definition;
     if (!object || !schema || subresource !== 'status') return;
-    assertNoFieldErrors(resource, object, validateCustomObject(object, oldObject, schema));
+    const errors = validateCustomStatus({ object, old: oldObject, schema, warnings });
+    assertNoFieldErrors(resource, object, errors);
   }
 }

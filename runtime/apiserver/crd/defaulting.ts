@@ -66,6 +66,33 @@ function fillFields(value: JsonObject, schema: JsonSchema): JsonObject {
 const isReplaced = (schema: JsonSchema): boolean =>
   schema.default !== undefined && schema.nullable !== true;
 
+/**
+ * Takes out fields that are null where null means nothing: it is not allowed, and no default is in
+ * its place. @returns `value` itself when there were none.
+ */
+export function dropNulls<T>(value: T, schema: JsonSchema | undefined): T {
+  if (Array.isArray(value)) {
+    const next = value.map((item: unknown) => dropNulls(item, schema?.items));
+    return (next.some((item, index) => item !== value[index]) ? next : value) as T;
+  }
+  if (!isJsonObject(value)) return value;
+  let copy: JsonObject | undefined;
+  const { properties = {}, additionalProperties } = schema ?? {};
+  for (const key of Object.keys(value)) {
+    const item = value[key];
+    const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
+    const inner = property ?? (isSchema(additionalProperties) ? additionalProperties : undefined);
+    if (item === null && inner && inner.nullable !== true && inner.default === undefined) {
+      copy ??= { ...value };
+      delete copy[key];
+      continue;
+    }
+    const next = dropNulls(item, inner);
+    if (next !== item) setKey((copy ??= { ...value }), key, next);
+  }
+  return (copy ?? value) as T;
+}
+
 function hasDefaults(schema: JsonSchema): boolean {
   const known = withDefault.get(schema);
   if (known !== undefined) return known;

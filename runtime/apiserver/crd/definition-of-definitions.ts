@@ -9,7 +9,8 @@ import {
 } from '../../apis/apiextensions/types.ts';
 import type { KindDefinition } from '../../apis/meta/kind-definition.ts';
 import { isJsonObject } from '../json-value.ts';
-import { validateDefinition } from './validate-definition.ts';
+import { withCondition } from './definition-status.ts';
+import { validateDefinition, warnOfFormats } from './validate-definition.ts';
 
 const definition: KindDefinition<CustomResourceDefinition> = {
   ...customResourceDefinitionKind,
@@ -18,11 +19,32 @@ const definition: KindDefinition<CustomResourceDefinition> = {
   categories: ['api-extensions'],
   hasStatus: true,
   deletionFinalizer: cleanupFinalizer,
+  markDeleted: (crd, time) => ({
+    ...crd,
+    status: {
+      ...crd.status,
+      conditions: withCondition(
+        crd.status?.conditions ?? [],
+        {
+          type: 'Terminating',
+          status: 'True',
+          reason: 'InstanceDeletionPending',
+          message:
+            'CustomResourceDefinition marked for deletion; CustomResource deletion will begin soon',
+        },
+        time,
+      ),
+    },
+  }),
   columns: [{ name: 'Created At', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
   cells: ({ metadata }) => [metadata.creationTimestamp ?? '<unknown>'],
   applyDefaults: applyDefinitionDefaults,
-  validate: (object, { old }) =>
-    validateDefinition(object, old as CustomResourceDefinition | undefined),
+  validate: (object, { old, warnings }) => {
+    const before = old as CustomResourceDefinition | undefined;
+    const errors = validateDefinition(object, before);
+    if (errors.length === 0) warnings?.push(...warnOfFormats(object, before));
+    return errors;
+  },
 };
 
 export const definitionOfDefinitions = definition as unknown as KindDefinition;
@@ -35,10 +57,11 @@ function applyDefinitionDefaults(object: CustomResourceDefinition): CustomResour
   const kind: unknown = names.kind;
   const lowerKind = typeof kind === 'string' ? kind.toLowerCase() : '';
   const stored = Array.isArray(versions)
-    ? versions.filter((version) => isJsonObject(version) && version.storage).map(({ name }) => name)
-    : [];
+    ? versions.find((version) => isJsonObject(version) && version.storage)?.name
+    : undefined;
   const known = object.status?.storedVersions ?? [];
-  const storedVersions = [...known, ...stored.filter((name) => !known.includes(name))];
+  const storedVersions =
+    stored === undefined || known.includes(stored) ? known : [...known, stored];
   const port = conversion?.webhook?.clientConfig?.service;
   return {
     ...object,
@@ -69,7 +92,8 @@ function applyDefinitionDefaults(object: CustomResourceDefinition): CustomResour
         : { strategy: 'None' },
     },
     status: {
-      conditions: [],
+      // As upstream, until the server has looked at it.
+      conditions: null,
       acceptedNames: { kind: '', plural: '' },
       ...object.status,
       storedVersions,

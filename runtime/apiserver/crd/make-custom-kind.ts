@@ -7,15 +7,12 @@ import type {
   DefinedVersion,
   JsonSchema,
 } from '../../apis/apiextensions/types.ts';
-import type { FieldError } from '../../apis/meta/field-error.ts';
 import type { KindDefinition, PrinterColumn } from '../../apis/meta/kind-definition.ts';
 import type { KubeObject } from '../../apis/meta/object.ts';
-import { jsonEqual, type JsonObject } from '../json-value.ts';
 import type { CustomKind } from '../kind-registry.ts';
-import { runRules } from './cel-rules.ts';
-import { applySchemaDefaults } from './defaulting.ts';
+import { applySchemaDefaults, dropNulls } from './defaulting.ts';
 import { pruneObject } from './pruning.ts';
-import { validateValue } from './validate-value.ts';
+import { validateCustomObject } from './validate-custom-object.ts';
 
 const columnTypes: readonly PrinterColumn['type'][] = [
   'string',
@@ -88,7 +85,8 @@ function makeDefinition(crd: CustomResourceDefinition, version: DefinedVersion):
       ? { refusesCreate: 'create not allowed while custom resource definition is terminating' }
       : {}),
     applyDefaults: (object) => conform(object, schema),
-    validate: (object, { old }) => validateCustomObject(object, old, schema),
+    validate: (object, { old, warnings }) =>
+      validateCustomObject({ object, old, schema, scale: version.subresources?.scale, warnings }),
   };
 }
 
@@ -101,72 +99,4 @@ function makeColumns({ additionalPrinterColumns = [] }: DefinedVersion): Printer
 
 /** What the schema leaves of an object, with its defaults. */
 export const conform = <T extends KubeObject>(object: T, schema: JsonSchema): T =>
-  applySchemaDefaults(pruneObject(object, schema), schema);
-
-/**
- * An update may leave errors where they were: a field that did not change is not judged again.
- * Source: upstream's CRDValidationRatcheting.
- */
-export function validateCustomObject(
-  object: KubeObject,
-  old: KubeObject | undefined,
-  schema: JsonSchema,
-): FieldError[] {
-  // The metadata is the server's to judge, and rules see its names only.
-  const errors = validateValue(object, withoutMetadata(schema));
-  const kept =
-    old === undefined || errors.length === 0
-      ? errors
-      : errors.filter((error) => isNew(error, object, old));
-  // Rules assume values of the types that the schema declares.
-  const all = kept.length > 0 ? kept : runRules(object, old, schema);
-  return all.map((error) => ({
-    ...error,
-    paths: error.paths.map((path) => (path === '' ? '<nil>' : path)),
-  }));
-}
-
-function isNew(error: FieldError, object: KubeObject, old: KubeObject): boolean {
-  return error.paths.some((path) => {
-    const steps = path === '' ? [] : path.replaceAll(/\[(\d+)\]/g, '.$1').split('.');
-    // A missing field is its parent's error.
-    if (error.reason === 'FieldValueRequired') steps.pop();
-    return steps.length === 0
-      ? !jsonEqual(withoutServerFields(object), withoutServerFields(old))
-      : !jsonEqual(follow(object, steps), follow(old, steps));
-  });
-}
-
-const follow = (value: unknown, steps: readonly string[]): unknown =>
-  steps.reduce<unknown>(
-    (current, step) =>
-      typeof current === 'object' && current !== null && Object.hasOwn(current, step)
-        ? (current as JsonObject)[step]
-        : undefined,
-    value,
-  );
-
-function withoutServerFields(object: KubeObject): object {
-  const { metadata: _metadata, ...rest } = object;
-  return rest;
-}
-
-const strippedSchemas = new WeakMap<JsonSchema, JsonSchema>();
-
-/** `metadata` may restrict names, which is judged; its type is a given. */
-function withoutMetadata(schema: JsonSchema): JsonSchema {
-  const known = strippedSchemas.get(schema);
-  if (known) return known;
-  const metadata = schema.properties?.['metadata'];
-  const stripped = metadata
-    ? {
-        ...schema,
-        properties: {
-          ...schema.properties,
-          metadata: metadata.properties ? { properties: metadata.properties } : {},
-        },
-      }
-    : schema;
-  strippedSchemas.set(schema, stripped);
-  return stripped;
-}
+  applySchemaDefaults(dropNulls(pruneObject(object, schema), schema), schema);

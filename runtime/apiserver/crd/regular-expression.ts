@@ -17,6 +17,37 @@ export function compilePattern(pattern: string): RegExp | undefined {
   return result;
 }
 
+/**
+ * Why a pattern is none, in Go's words for the mistakes that people make.
+ * @returns undefined when it can be used.
+ */
+export function explainPattern(pattern: string): string | undefined {
+  if (compilePattern(pattern)) return undefined;
+  return `error parsing regexp: ${findMistake(pattern)}`;
+}
+
+function findMistake(pattern: string): string {
+  let depth = 0;
+  for (let i = 0; i < pattern.length; i++) {
+    const character = pattern[i];
+    if (character === '\\') {
+      if (i === pattern.length - 1) return 'trailing backslash at end of expression: ``';
+      i++;
+    } else if (character === '[') {
+      const end = pattern.indexOf(']', i + (pattern[i + 1] === '^' ? 3 : 2));
+      if (end < 0) return `missing closing ]: \`${pattern.slice(i)}\``;
+      i = end;
+    } else if (character === '(') {
+      const lookaround = /^\(\?<?[=!]/.exec(pattern.slice(i));
+      if (lookaround) return `invalid or unsupported Perl syntax: \`${lookaround[0]}\``;
+      depth++;
+    } else if (character === ')' && --depth < 0) return `unexpected ): \`${pattern}\``;
+    else if (/[*+?]/.test(character ?? '') && (i === 0 || /[(|]/.test(pattern[i - 1] ?? '')))
+      return `missing argument to repetition operator: \`${character}\``;
+  }
+  return depth > 0 ? `missing closing ): \`${pattern}\`` : `invalid pattern: \`${pattern}\``;
+}
+
 function compile(pattern: string): RegExp | undefined {
   if (pattern.length > PATTERN_LENGTH_MAX) return undefined;
   // RE2's own spellings: flags for the whole pattern, absolute ends, named groups.

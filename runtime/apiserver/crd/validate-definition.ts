@@ -1,12 +1,16 @@
 /**
- * Validation of a CustomResourceDefinition. Pure.
- * Source: k8s.io/apiextensions-apiserver pkg/apis/apiextensions/validation (rules and messages).
+ * Validation of a CustomResourceDefinition. Problems are told where upstream's own form of the object
+ * has them: what all versions have alike stands in the spec there. Pure.
+ * Source: k8s.io/apiextensions-apiserver pkg/apis/apiextensions/validation (rules, order, words).
  */
+import { validateClientConfig } from '../../apis/admissionregistration/client-config.ts';
+import type { WebhookClientConfig } from '../../apis/admissionregistration/types.ts';
 import type {
   CustomResourceDefinition,
   DefinedColumn,
   DefinedNames,
   DefinedVersion,
+  JsonSchema,
 } from '../../apis/apiextensions/types.ts';
 import {
   duplicateField,
@@ -19,13 +23,15 @@ import {
 } from '../../apis/meta/field-cause.ts';
 import type { FieldError } from '../../apis/meta/field-error.ts';
 import { isJsonObject, jsonEqual } from '../json-value.ts';
-import { validateSchema } from './structural-schema.ts';
+import { dnsLabel1035Problem } from './definition-names.ts';
+import { followFieldPath } from './field-path.ts';
+import { findUnknownFormats, validateSchema } from './structural-schema.ts';
 
-const labelPattern = /^[a-z]([-a-z0-9]*[a-z0-9])?$/;
-const labelText = `a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, and end with an alphanumeric character (e.g. 'my-name',  or 'abc-123', regex used for validation is '[a-z]([-a-z0-9]*[a-z0-9])?')`;
+type Spec = CustomResourceDefinition['spec'];
+type Scale = NonNullable<NonNullable<DefinedVersion['subresources']>['scale']>;
+
 const subdomainPattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const subdomainText = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`;
-const LABEL_LENGTH_MAX = 63;
 const SELECTABLE_FIELDS_MAX = 8;
 const WARNING_LENGTH_MAX = 256;
 const VERSIONS_MAX = 100;
@@ -41,6 +47,7 @@ const columnFormats = [
   'int64',
   'password',
 ];
+const reviewVersions = ['v1', 'v1beta1'];
 const approvalAnnotation = 'api-approved.kubernetes.io';
 const protectedGroupPattern = /(?:^|\.)(?:k8s|kubernetes)\.io$/;
 
@@ -49,36 +56,57 @@ export function validateDefinition(
   definition: CustomResourceDefinition,
   old?: CustomResourceDefinition,
 ): FieldError[] {
-  const { metadata, spec } = definition;
+  const { metadata, spec, status } = definition;
   if (!isJsonObject(spec)) return [requiredField('spec')];
-  const names: unknown = spec.names;
-  if (!isJsonObject(names)) return [requiredField('spec.names')];
-  const versions: unknown = spec.versions;
-  if (!Array.isArray(versions) || !versions.every(isJsonObject))
-    return [requiredField('spec.versions')];
   const malformed = findMalformed(definition);
   if (malformed) return [malformed];
   const errors: FieldError[] = [];
-  const wanted = `${spec.names.plural}.${spec.group}`;
-  if (metadata.name !== wanted)
+  if (!old && metadata.name !== `${spec.names.plural}.${spec.group}`)
     errors.push(
       invalidField('metadata.name', metadata.name, `must be spec.names.plural+"."+spec.group`),
     );
-  errors.push(...validateGroup(spec.group));
-  if (!spec.scope) errors.push(requiredField('spec.scope'));
-  else if (spec.scope !== 'Cluster' && spec.scope !== 'Namespaced')
-    errors.push(unsupportedField('spec.scope', spec.scope, ['Cluster', 'Namespaced']));
-  if (spec.preserveUnknownFields === true)
-    errors.push(invalidField('spec.preserveUnknownFields', true, 'must be false'));
-  errors.push(...validateVersions(spec.versions), ...validateNames(spec.names));
-  errors.push(...validateConversion(spec.conversion));
+  errors.push(...validateSpec(spec));
+  if (old) errors.push(...validateSpecUpdate(spec, old));
+  errors.push(...validateStoredVersions(status?.storedVersions ?? [], spec.versions));
   errors.push(...validateApproval(definition, old));
-  if (old) errors.push(...validateUpdate(definition, old));
+  if (spec.preserveUnknownFields === true && old?.spec.preserveUnknownFields !== true)
+    errors.push(
+      invalidField(
+        'spec.preserveUnknownFields',
+        true,
+        'cannot set to true, set x-kubernetes-preserve-unknown-fields to true in spec.versions[*].schema instead',
+      ),
+    );
   return errors;
+}
+
+/** What a client should be told of a definition that is good: formats that nothing is checked by. */
+export function warnOfFormats(
+  definition: CustomResourceDefinition,
+  old?: CustomResourceDefinition,
+): string[] {
+  const known = old ? formatsOf(old) : [];
+  return formatsOf(definition)
+    .filter((format) => !known.includes(format))
+    .map((format) => `unrecognized format ${JSON.stringify(format)}`);
+}
+
+function formatsOf({ spec }: CustomResourceDefinition): readonly string[] {
+  const found: string[] = [];
+  for (const { schema } of spec.versions)
+    if (schema?.openAPIV3Schema) findUnknownFormats(schema.openAPIV3Schema, found);
+  return found;
 }
 
 /** What the steps below rely on, for servers that do not decode by type first. */
 function findMalformed({ spec }: CustomResourceDefinition): FieldError | undefined {
+  const names: unknown = spec.names;
+  if (!isJsonObject(names)) return requiredField('spec.names');
+  const versions: unknown = spec.versions;
+  if (!Array.isArray(versions) || !versions.every(isJsonObject))
+    return requiredField('spec.versions');
+  if (versions.length > VERSIONS_MAX)
+    return tooManyField('spec.versions', versions.length, VERSIONS_MAX);
   for (const key of ['plural', 'singular', 'kind', 'listKind'] as const) {
     const name: unknown = spec.names[key];
     if (name !== undefined && typeof name !== 'string')
@@ -99,6 +127,40 @@ function findMalformed({ spec }: CustomResourceDefinition): FieldError | undefin
   return wrong && wrongType(wrong[0], typeof wrong[1], 'must be a list');
 }
 
+function validateSpec(spec: Spec): FieldError[] {
+  const { versions, names, scope } = spec;
+  const errors = validateGroup(spec.group);
+  if (!scope) errors.push(requiredField('spec.scope'));
+  else if (scope !== 'Cluster' && scope !== 'Namespaced')
+    errors.push(unsupportedField('spec.scope', scope, ['Cluster', 'Namespaced']));
+  const shared = sharedParts(versions);
+  if (!(shared.schema && versions[0]?.schema?.openAPIV3Schema))
+    for (const [index, { schema }] of versions.entries())
+      if (!schema?.openAPIV3Schema)
+        errors.push(requiredField(`spec.versions[${index}].schema.openAPIV3Schema`));
+  for (const [index, version] of versions.entries()) {
+    const path = `spec.versions[${index}]`;
+    errors.push(...validateVersionName(version.name, `${path}.name`));
+    errors.push(...validateDeprecation(version, path));
+    const own = Object.fromEntries(
+      Object.entries(version).filter(([key]) => !isShared(key, shared)),
+    );
+    errors.push(...validateParts(own, version, path, `${path}.schema`));
+  }
+  errors.push(...validateVersionList(versions, shared));
+  const [first] = versions;
+  if (first?.name) errors.push(...validateVersionName(first.name, 'spec.version'));
+  errors.push(...validateNames(names));
+  if (first) {
+    const common = Object.fromEntries(
+      Object.entries(first).filter(([key]) => isShared(key, shared)),
+    );
+    errors.push(...validateParts(common, first, 'spec', 'spec.validation'));
+  }
+  errors.push(...validateConversion(spec.conversion));
+  return errors;
+}
+
 function validateGroup(group: unknown): FieldError[] {
   if (typeof group !== 'string' || group === '') return [requiredField('spec.group')];
   if (!subdomainPattern.test(group)) return [invalidField('spec.group', group, subdomainText)];
@@ -107,76 +169,191 @@ function validateGroup(group: unknown): FieldError[] {
   return [];
 }
 
-function validateVersions(versions: readonly DefinedVersion[]): FieldError[] {
-  const errors = versions
-    .slice(0, VERSIONS_MAX)
-    .flatMap((version, index) => validateVersion(version, `spec.versions[${index}]`));
-  if (versions.length > VERSIONS_MAX)
-    errors.push(tooManyField('spec.versions', versions.length, VERSIONS_MAX));
-  const names = versions.map(({ name }) => name);
-  if (new Set(names).size < names.length)
-    errors.push(invalidField('spec.versions', undefined, 'must contain unique version names'));
-  if (versions.filter(({ storage }) => storage).length !== 1)
+interface SharedParts {
+  readonly schema: boolean;
+  readonly subresources: boolean;
+  readonly additionalPrinterColumns: boolean;
+  readonly selectableFields: boolean;
+}
+
+/** What is the same in every version, as it always is where there is one. */
+function sharedParts(versions: readonly DefinedVersion[]): SharedParts {
+  const isSame = (key: keyof SharedParts): boolean => {
+    const first: unknown = versions[0]?.[key] ?? null;
+    return versions.every((version) => jsonEqual(version[key] ?? null, first));
+  };
+  return {
+    schema: isSame('schema'),
+    subresources: isSame('subresources'),
+    additionalPrinterColumns: isSame('additionalPrinterColumns'),
+    selectableFields: isSame('selectableFields'),
+  };
+}
+
+const isShared = (key: string, shared: SharedParts): boolean =>
+  Object.hasOwn(shared, key) && shared[key as keyof SharedParts];
+
+const validateVersionName = (name: unknown, path: string): FieldError[] => {
+  const problem = typeof name === 'string' ? dnsLabel1035Problem(name) : undefined;
+  if (typeof name !== 'string') return [requiredField(path)];
+  return problem === undefined ? [] : [invalidField(path, name, problem)];
+};
+
+function validateDeprecation(
+  { deprecated, deprecationWarning }: DefinedVersion,
+  path: string,
+): FieldError[] {
+  if (deprecationWarning === undefined) return [];
+  const problem =
+    deprecated !== true
+      ? 'can only be set for deprecated versions'
+      : deprecationWarning.length > WARNING_LENGTH_MAX
+        ? 'must be <= 256 characters long'
+        : deprecationWarning === ''
+          ? 'must not be an empty string'
+          : undefined;
+  return problem === undefined
+    ? []
+    : [invalidField(`${path}.deprecationWarning`, deprecationWarning, problem)];
+}
+
+/**
+ * Schema, subresources, columns and selectable fields, of one version or of all.
+ * @param parts those of them that stand here. @param version with all of its parts.
+ */
+function validateParts(
+  parts: Partial<DefinedVersion>,
+  version: DefinedVersion,
+  path: string,
+  schemaPath: string,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  const root = parts.schema?.openAPIV3Schema;
+  if (root) {
+    const at = `${schemaPath}.openAPIV3Schema`;
+    if (version.subresources?.status !== undefined) errors.push(...validateStatusRoot(root, at));
+    errors.push(...validateSchema(root, at));
+  }
+  const scale = parts.subresources?.scale;
+  if (scale) errors.push(...validateScale(scale, `${path}.subresources.scale`));
+  for (const [index, column] of (parts.additionalPrinterColumns ?? []).entries())
+    errors.push(...validateColumn(column, `${path}.additionalPrinterColumns[${index}]`));
+  if (parts.selectableFields)
     errors.push(
-      invalidField(
-        'spec.versions',
-        undefined,
-        'must have exactly one version marked as storage version',
+      ...validateSelectableFields(
+        parts.selectableFields,
+        version.schema?.openAPIV3Schema,
+        `${path}.selectableFields`,
       ),
     );
   return errors;
 }
 
-function validateVersion(version: DefinedVersion, path: string): FieldError[] {
-  const { name, deprecated, deprecationWarning, schema, subresources } = version;
-  const errors: FieldError[] = [];
-  if (typeof name !== 'string' || !isLabel(name))
-    errors.push(invalidField(`${path}.name`, name ?? '', labelText));
-  if (deprecationWarning !== undefined) {
-    const at = `${path}.deprecationWarning`;
-    if (deprecated !== true)
-      errors.push(invalidField(at, deprecationWarning, 'can only be set for deprecated versions'));
-    else if (deprecationWarning.length > WARNING_LENGTH_MAX)
-      errors.push(invalidField(at, deprecationWarning, 'must be <= 256 characters long'));
-    else if (deprecationWarning === '')
-      errors.push(invalidField(at, deprecationWarning, 'must not be an empty string'));
-  }
-  const root = schema?.openAPIV3Schema;
-  if (!root) errors.push(requiredField(`${path}.schema.openAPIV3Schema`));
-  else errors.push(...validateSchema(root, `${path}.schema.openAPIV3Schema`));
-  const scale = subresources?.scale;
-  if (scale) errors.push(...validateScale(scale, `${path}.subresources.scale`));
-  for (const [index, column] of (version.additionalPrinterColumns ?? []).entries())
-    errors.push(...validateColumn(column, `${path}.additionalPrinterColumns[${index}]`));
-  errors.push(...validateSelectableFields(version, path));
-  return errors;
+/** What would be lost of a root of which the status is judged on its own. */
+const rootKeywordsWithStatus = new Set([
+  'description',
+  'type',
+  'format',
+  'title',
+  'maximum',
+  'exclusiveMaximum',
+  'minimum',
+  'exclusiveMinimum',
+  'maxLength',
+  'minLength',
+  'pattern',
+  'maxItems',
+  'minItems',
+  'uniqueItems',
+  'multipleOf',
+  'required',
+  'items',
+  'properties',
+  'externalDocs',
+  'example',
+  'x-kubernetes-preserve-unknown-fields',
+  'x-kubernetes-validations',
+]);
+const rootKeywordsShown =
+  'Description Type Format Title Maximum ExclusiveMaximum Minimum ExclusiveMinimum MaxLength MinLength Pattern MaxItems MinItems UniqueItems MultipleOf Required Items Properties ExternalDocs Example XPreserveUnknownFields XValidations';
+
+function validateStatusRoot(root: JsonSchema, path: string): FieldError[] {
+  if (root.type && root.type !== 'object')
+    return [
+      invalidField(
+        `${path}.type`,
+        root.type,
+        'only "object" is allowed as the type at the root of the schema if the status subresource is enabled',
+      ),
+    ];
+  const stray = Object.entries(root).some(
+    ([key, value]) => !rootKeywordsWithStatus.has(key) && value !== false && value !== undefined,
+  );
+  return stray
+    ? [
+        invalidField(
+          path,
+          root,
+          `only [${rootKeywordsShown}] fields are allowed at the root of the schema if the status subresource is enabled`,
+        ),
+      ]
+    : [];
 }
 
-function validateScale(
-  scale: NonNullable<NonNullable<DefinedVersion['subresources']>['scale']>,
-  path: string,
+function validateVersionList(
+  versions: readonly DefinedVersion[],
+  shared: SharedParts,
 ): FieldError[] {
   const errors: FieldError[] = [];
-  const check = (key: string, value: string | undefined, root: string[], isRequired: boolean) => {
-    if (!value) {
-      if (isRequired) errors.push(requiredField(`${path}.${key}`));
-      return;
-    }
-    if (!isSimplePath(value)) {
-      errors.push(invalidField(`${path}.${key}`, value, 'must be a json path'));
-    } else if (!root.some((prefix) => value.startsWith(`${prefix}.`)))
-      errors.push(
-        invalidField(`${path}.${key}`, value, `should be a json path under ${root.join(' or ')}`),
-      );
+  const refuse = (problem: string): void => {
+    errors.push(
+      invalidField(
+        'spec.versions',
+        versions.map((version) => describeVersion(version, shared)),
+        problem,
+      ),
+    );
   };
-  check('specReplicasPath', scale.specReplicasPath, ['.spec'], true);
-  check('statusReplicasPath', scale.statusReplicasPath, ['.status'], true);
-  check('labelSelectorPath', scale.labelSelectorPath, ['.spec', '.status'], false);
+  if (new Set(versions.map(({ name }) => name)).size < versions.length)
+    refuse('must contain unique version names');
+  if (versions.filter(({ storage }) => storage).length !== 1)
+    refuse('must have exactly one version marked as storage version');
   return errors;
 }
 
-/** Dots and names only, which is what scale and field selectors can follow. */
-const isSimplePath = (path: string): boolean => /^(?:\.[A-Za-z_][\w-]*)+$/.test(path);
+/** A version as upstream's messages print it. */
+function describeVersion(version: DefinedVersion, shared: SharedParts): object {
+  const own = (key: keyof SharedParts): unknown => (shared[key] ? null : (version[key] ?? null));
+  return {
+    Name: version.name,
+    Served: version.served,
+    Storage: version.storage,
+    Deprecated: version.deprecated ?? false,
+    DeprecationWarning: version.deprecationWarning ?? null,
+    Schema: own('schema'),
+    Subresources: own('subresources'),
+    AdditionalPrinterColumns: own('additionalPrinterColumns'),
+    SelectableFields: own('selectableFields'),
+  };
+}
+
+function validateScale(scale: Scale, path: string): FieldError[] {
+  const errors: FieldError[] = [];
+  const check = (key: keyof Scale, roots: readonly string[], where: string): void => {
+    const value = scale[key];
+    const at = `${path}.${key}`;
+    if (!value) {
+      if (key !== 'labelSelectorPath') errors.push(requiredField(at));
+    } else if (!value.startsWith('.'))
+      errors.push(invalidField(at, value, 'must be a simple json path starting with .'));
+    else if (!roots.some((root) => value.startsWith(`${root}.`)))
+      errors.push(invalidField(at, value, `should be a json path under ${where}`));
+  };
+  check('specReplicasPath', ['.spec'], '.spec');
+  check('statusReplicasPath', ['.status'], '.status');
+  check('labelSelectorPath', ['.spec', '.status'], 'either .spec or .status');
+  return errors;
+}
 
 function validateColumn(column: DefinedColumn, path: string): FieldError[] {
   const errors: FieldError[] = [];
@@ -190,33 +367,34 @@ function validateColumn(column: DefinedColumn, path: string): FieldError[] {
       invalidField(`${path}.format`, format, `must be one of ${columnFormats.join(',')}`),
     );
   if (!jsonPath) errors.push(requiredField(`${path}.JSONPath`));
-  else if (!/^[.[]/.test(jsonPath))
+  else if (!jsonPath.startsWith('.'))
     errors.push(
       invalidField(`${path}.JSONPath`, jsonPath, 'must be a simple json path starting with .'),
     );
   return errors;
 }
 
-function validateSelectableFields(version: DefinedVersion, path: string): FieldError[] {
-  const fields = version.selectableFields ?? [];
+function validateSelectableFields(
+  fields: NonNullable<DefinedVersion['selectableFields']>,
+  root: JsonSchema | undefined,
+  path: string,
+): FieldError[] {
   const errors: FieldError[] = [];
   const seen = new Set<string>();
   for (const [index, { jsonPath }] of fields.entries()) {
-    const at = `${path}.selectableFields[${index}].jsonPath`;
+    const at = `${path}[${index}].jsonPath`;
     if (!jsonPath) {
       errors.push(requiredField(at));
       continue;
     }
-    const names = isSimplePath(jsonPath) ? jsonPath.slice(1).split('.') : [];
-    if (names[0] === 'metadata')
+    const followed = followFieldPath(jsonPath, root ?? {}, { allowsBrackets: false });
+    if (!followed.schema) {
+      errors.push(invalidField(at, jsonPath, `is an invalid path: ${followed.problem}`));
+      continue;
+    }
+    if (followed.shown.split('.')[0] === 'metadata')
       errors.push(invalidField(at, jsonPath, 'must not point to fields in metadata'));
-    let schema = version.schema?.openAPIV3Schema;
-    for (const name of names) schema = schema?.properties?.[name];
-    if (names.length === 0 || !schema)
-      errors.push(
-        invalidField(at, jsonPath, 'is an invalid path: does not refer to a valid field'),
-      );
-    else if (!['string', 'boolean', 'integer'].includes(schema.type ?? ''))
+    if (!['string', 'boolean', 'integer'].includes(followed.schema.type ?? ''))
       errors.push(
         invalidField(
           at,
@@ -224,85 +402,85 @@ function validateSelectableFields(version: DefinedVersion, path: string): FieldE
           'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.',
         ),
       );
-    if (seen.has(jsonPath)) errors.push(duplicateField(at, jsonPath));
-    seen.add(jsonPath);
+    if (seen.has(followed.shown)) errors.push(duplicateField(at, jsonPath));
+    seen.add(followed.shown);
   }
   if (seen.size > SELECTABLE_FIELDS_MAX)
-    errors.push(tooManyField(`${path}.selectableFields`, seen.size, SELECTABLE_FIELDS_MAX));
+    errors.push(tooManyField(path, seen.size, SELECTABLE_FIELDS_MAX));
   return errors;
 }
 
 function validateNames(names: DefinedNames): FieldError[] {
-  const errors: FieldError[] = [];
-  for (const key of ['plural', 'singular', 'kind', 'listKind'] as const) {
-    const value = names[key];
-    const at = `spec.names.${key}`;
-    const isKind = key === 'kind' || key === 'listKind';
-    if (!value) errors.push(requiredField(at));
-    else if (!isLabel(isKind ? value.toLowerCase() : value))
-      errors.push(
-        invalidField(
-          at,
-          value,
-          `${isKind ? 'may have mixed case, but should otherwise match: ' : ''}${labelText}`,
-        ),
-      );
-  }
+  const keys = ['plural', 'singular', 'kind', 'listKind'] as const;
+  const errors = keys.filter((key) => !names[key]).map((key) => requiredField(`spec.names.${key}`));
+  const check = (at: string, value: unknown, isKind: boolean): void => {
+    if (typeof value !== 'string') return;
+    const problem = dnsLabel1035Problem(isKind ? value.toLowerCase() : value);
+    const start = isKind ? 'may have mixed case, but should otherwise match: ' : '';
+    if (problem !== undefined) errors.push(invalidField(at, value, `${start}${problem}`));
+  };
+  for (const key of keys)
+    if (names[key]) check(`spec.names.${key}`, names[key], key === 'kind' || key === 'listKind');
+  for (const [index, name] of (names.shortNames ?? []).entries())
+    check(`spec.names.shortNames[${index}]`, name, false);
   if (names.kind && names.kind === names.listKind)
     errors.push(
       invalidField('spec.names.listKind', names.listKind, 'kind and listKind may not be the same'),
     );
-  for (const key of ['shortNames', 'categories'] as const)
-    for (const [index, name] of (names[key] ?? []).entries())
-      if (!isLabel(name)) errors.push(invalidField(`spec.names.${key}[${index}]`, name, labelText));
+  for (const [index, name] of (names.categories ?? []).entries())
+    check(`spec.names.categories[${index}]`, name, false);
   return errors;
 }
 
-const isLabel = (text: unknown): boolean =>
-  typeof text === 'string' && text.length <= LABEL_LENGTH_MAX && labelPattern.test(text);
-
-function validateConversion(
-  conversion: CustomResourceDefinition['spec']['conversion'],
-): FieldError[] {
+function validateConversion(conversion: Spec['conversion']): FieldError[] {
   if (!conversion) return [];
   const { strategy, webhook } = conversion;
-  if (strategy === 'None')
-    return webhook === undefined
-      ? []
-      : [
-          forbiddenField(
-            'spec.conversion.webhook',
-            'should not be set when strategy is not set to Webhook',
-          ),
-        ];
-  if (strategy !== 'Webhook')
-    return strategy
-      ? [unsupportedField('spec.conversion.strategy', strategy, ['None', 'Webhook'])]
-      : [requiredField('spec.conversion.strategy')];
-  const at = 'spec.conversion.webhook.clientConfig';
-  const config = webhook?.clientConfig;
-  const errors: FieldError[] = [];
-  if (!config) errors.push(requiredField(at, 'required when strategy is set to Webhook'));
-  else if ((config.url === undefined) === (config.service === undefined))
-    errors.push(requiredField(at, 'exactly one of url or service is required'));
-  else if (config.service) {
-    if (!config.service.name)
-      errors.push(requiredField(`${at}.service.name`, 'service name is required'));
-    if (!config.service.namespace)
-      errors.push(requiredField(`${at}.service.namespace`, 'service namespace is required'));
-  } else if (!config.url?.startsWith('https://'))
-    errors.push(
-      invalidField(
-        `${at}.url`,
-        config.url,
-        `'https' is the only allowed URL scheme; desired format: https://host[/path]`,
-      ),
-    );
   const versions = webhook?.conversionReviewVersions ?? [];
-  const path = 'spec.conversion.conversionReviewVersions';
-  if (versions.length === 0) errors.push(requiredField(path));
-  else if (!versions.includes('v1') && !versions.includes('v1beta1'))
-    errors.push(invalidField(path, versions, 'must include at least one of v1, v1beta1'));
+  const at = 'spec.conversion.webhookClientConfig';
+  const versionsAt = 'spec.conversion.conversionReviewVersions';
+  if (strategy === 'Webhook') {
+    const config = webhook?.clientConfig;
+    return [
+      ...(config
+        ? validateClientConfig(toUpstreamOrder(config), at)
+        : [requiredField(at, 'required when strategy is set to Webhook')]),
+      ...validateReviewVersions(versions, versionsAt),
+    ];
+  }
+  const text = 'should not be set when strategy is not set to Webhook';
+  return [
+    ...(strategy === 'None'
+      ? []
+      : strategy
+        ? [unsupportedField('spec.conversion.strategy', strategy, ['None', 'Webhook'])]
+        : [requiredField('spec.conversion.strategy')]),
+    ...(webhook?.clientConfig ? [forbiddenField(at, text)] : []),
+    ...(versions.length > 0 ? [forbiddenField(versionsAt, text)] : []),
+  ];
+}
+
+/** As upstream, which takes name and namespace for each other here. */
+const toUpstreamOrder = ({
+  service,
+  ...rest
+}: NonNullable<NonNullable<Spec['conversion']>['webhook']>['clientConfig'] &
+  object): WebhookClientConfig =>
+  service
+    ? { ...rest, service: { ...service, name: service.namespace, namespace: service.name } }
+    : rest;
+
+function validateReviewVersions(versions: readonly string[], path: string): FieldError[] {
+  if (versions.length === 0) return [requiredField(path)];
+  const errors = versions.flatMap((version, index) => {
+    const at = `${path}[${index}]`;
+    if (versions.indexOf(version) < index) return [invalidField(at, version, 'duplicate version')];
+    const problem = dnsLabel1035Problem(version);
+    return problem === undefined ? [] : [invalidField(at, version, problem)];
+  });
+  if (!versions.some((version) => reviewVersions.includes(version)))
+    errors.push(
+      invalidField(path, versions, `must include at least one of ${reviewVersions.join(', ')}`),
+    );
   return errors;
 }
 
@@ -333,10 +511,7 @@ function validateApproval(
   ];
 }
 
-function validateUpdate(
-  { spec, status }: CustomResourceDefinition,
-  old: CustomResourceDefinition,
-): FieldError[] {
+function validateSpecUpdate(spec: Spec, old: CustomResourceDefinition): FieldError[] {
   const errors: FieldError[] = [];
   const unchanged = (path: string, before: unknown, after: unknown): void => {
     if (!jsonEqual(before, after)) errors.push(invalidField(path, after, 'field is immutable'));
@@ -350,15 +525,31 @@ function validateUpdate(
   }
   unchanged('spec.group', old.spec.group, spec.group);
   unchanged('spec.names.plural', old.spec.names.plural, spec.names.plural);
-  const stored = status?.storedVersions ?? [];
-  for (const [index, version] of stored.entries())
-    if (!spec.versions.some(({ name }) => name === version))
-      errors.push(
-        invalidField(
-          `status.storedVersions[${index}]`,
-          version,
-          `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`,
-        ),
-      );
+  return errors;
+}
+
+function validateStoredVersions(
+  stored: readonly string[],
+  versions: readonly DefinedVersion[],
+): FieldError[] {
+  const path = 'status.storedVersions';
+  if (stored.length === 0)
+    return [invalidField(path, null, 'must have at least one stored version')];
+  const errors: FieldError[] = [];
+  const left = new Set(stored);
+  for (const { name, storage } of versions) {
+    // As upstream, which misses a version at its second mention.
+    if (storage && !left.has(name))
+      errors.push(invalidField(path, stored, `must have the storage version ${name}`));
+    left.delete(name);
+  }
+  for (const version of left)
+    errors.push(
+      invalidField(
+        `${path}[${stored.lastIndexOf(version)}]`,
+        version,
+        `missing from spec.versions; ${version} was previously a storage version, and must remain in spec.versions until a storage migration ensures no data remains persisted in ${version} and removes ${version} from status.storedVersions`,
+      ),
+    );
   return errors;
 }

@@ -4,7 +4,6 @@
  */
 import type { JsonSchema } from '../../apis/apiextensions/types.ts';
 import {
-  duplicateField,
   invalidField,
   requiredField,
   tooLongField,
@@ -14,6 +13,8 @@ import {
 } from '../../apis/meta/field-cause.ts';
 import type { FieldError } from '../../apis/meta/field-error.ts';
 import { isJsonObject, jsonEqual } from '../json-value.ts';
+import { correlateField, correlateItem, isUnchanged, type Correlated } from './correlation.ts';
+import { identify } from './list-types.ts';
 import { isSchema } from './pruning.ts';
 import { compilePattern } from './regular-expression.ts';
 import { matchesFormat } from './value-formats.ts';
@@ -21,18 +22,36 @@ import { matchesFormat } from './value-formats.ts';
 /** More than this nobody reads, and a hostile object could have millions. */
 const ERRORS_MAX = 200;
 
-/** @param path of the value; empty for a whole object. */
-export function validateValue(value: unknown, schema: JsonSchema, path = ''): FieldError[] {
+/**
+ * @param path of the value; empty for a whole object. Junctors' own errors are at no path.
+ * @param correlated the value with the one before: what did not change is not judged again.
+ */
+export function validateValue(
+  value: unknown,
+  schema: JsonSchema,
+  path = '',
+  correlated?: Correlated,
+): FieldError[] {
   const errors: FieldError[] = [];
-  check(value, schema, path, errors);
+  check(value, schema, { path, correlated }, errors);
   return errors.slice(0, ERRORS_MAX);
 }
 
-function check(value: unknown, schema: JsonSchema, path: string, errors: FieldError[]): void {
-  if (errors.length >= ERRORS_MAX) return;
-  if (value === null && schema.nullable === true) return;
-  if (!checkType(value, schema, path, errors)) return;
-  if (schema.enum && !schema.enum.some((allowed) => jsonEqual(allowed, value)))
+interface Place {
+  readonly path: string;
+  readonly correlated: Correlated | undefined;
+}
+
+function check(value: unknown, schema: JsonSchema, place: Place, errors: FieldError[]): void {
+  const { path, correlated } = place;
+  if (errors.length >= ERRORS_MAX || isUnchanged(correlated)) return;
+  checkType(value, schema, path, errors);
+  checkJunctors(value, schema, path, errors);
+  if (typeof value === 'string') checkString(value, schema, path, errors);
+  else if (typeof value === 'number') checkNumber(value, schema, path, errors);
+  else if (Array.isArray(value)) checkList(value, schema, place, errors);
+  // As upstream, where null is none of the values of an enum even if it is listed.
+  if (schema.enum && (value === null || !schema.enum.some((allowed) => jsonEqual(allowed, value))))
     errors.push(
       unsupportedField(
         path,
@@ -40,31 +59,23 @@ function check(value: unknown, schema: JsonSchema, path: string, errors: FieldEr
         schema.enum.map((item) => (typeof item === 'string' ? item : JSON.stringify(item))),
       ),
     );
-  if (typeof value === 'string') checkString(value, schema, path, errors);
-  else if (typeof value === 'number') checkNumber(value, schema, path, errors);
-  else if (Array.isArray(value)) checkList(value, schema, path, errors);
-  else if (isJsonObject(value)) checkFields(value, schema, path, errors);
-  checkJunctors(value, schema, path, errors);
+  if (isJsonObject(value)) checkFields(value, schema, place, errors);
 }
 
-/** How upstream's messages begin: without a path there is nothing to be "in body". */
-const subject = (path: string): string => (path === '' ? 'in body' : `${path} in body`);
+/** How upstream's messages begin. */
+const subject = (path: string): string => `${path} in body`;
 
 function typesOf(schema: JsonSchema): readonly string[] {
   if (schema['x-kubernetes-int-or-string'] === true) return ['integer', 'string'];
   return schema.type ? [schema.type] : [];
 }
 
-function checkType(
-  value: unknown,
-  schema: JsonSchema,
-  path: string,
-  errors: FieldError[],
-): boolean {
+function checkType(value: unknown, schema: JsonSchema, path: string, errors: FieldError[]): void {
+  if (value === null && schema.nullable === true) return;
   const types = typesOf(schema);
   const found = typeOf(value);
-  if (types.length === 0 || types.includes(found)) return true;
-  if (found === 'integer' && types.includes('number')) return true;
+  if (types.length === 0 || types.includes(found)) return;
+  if (found === 'integer' && types.includes('number')) return;
   errors.push(
     wrongType(
       path,
@@ -72,7 +83,6 @@ function checkType(
       `${subject(path)} must be of type ${types.join(',')}: ${JSON.stringify(found)}`,
     ),
   );
-  return false;
 }
 
 function typeOf(value: unknown): string {
@@ -94,7 +104,7 @@ function checkString(value: string, schema: JsonSchema, path: string, errors: Fi
     errors.push(invalidField(path, value, `${subject(path)} should match '${pattern}'`));
   if (format !== undefined && !matchesFormat(format, value))
     errors.push(
-      invalidField(
+      wrongType(
         path,
         value,
         `${subject(path)} must be of type ${format}: ${JSON.stringify(value)}`,
@@ -102,16 +112,27 @@ function checkString(value: string, schema: JsonSchema, path: string, errors: Fi
     );
 }
 
-/** What a format of whole numbers can hold; int64 is checked as far as JSON numbers reach. */
-const int32Max = 2 ** 31 - 1;
+const INT32_MAX = 2 ** 31 - 1;
+const FLOAT32_MAX = 3.402_823_466_385_288_6e38;
+
+/** What a number's type and format can hold; int64 is checked as far as JSON numbers reach. */
+function isInRange(value: number, { type, format }: JsonSchema): boolean {
+  if (type === 'integer') {
+    if (!Number.isInteger(value)) return false;
+    return format !== 'int32' || (value <= INT32_MAX && value >= -INT32_MAX - 1);
+  }
+  return type !== 'number' || format !== 'float' || Math.abs(value) <= FLOAT32_MAX;
+}
 
 function checkNumber(value: number, schema: JsonSchema, path: string, errors: FieldError[]): void {
-  const { maximum, minimum, exclusiveMaximum, exclusiveMinimum, multipleOf, format } = schema;
+  const { maximum, minimum, exclusiveMaximum, exclusiveMinimum, multipleOf, type, format } = schema;
   const refuse = (detail: string): void => {
     errors.push(invalidField(path, value, `${subject(path)} ${detail}`));
   };
-  if (format === 'int32' && (value > int32Max || value < -int32Max - 1))
-    refuse(`must be of type int32: "${typeOf(value)}"`);
+  if (!isInRange(value, schema)) {
+    const expected = format ? `${type} with format ${format}` : `${type} (default format)`;
+    errors.push(invalidField('', '', `Checked value must be of type ${expected} in ${path}`));
+  }
   if (maximum !== undefined) {
     if (exclusiveMaximum === true && value >= maximum) refuse(`should be less than ${maximum}`);
     else if (value > maximum) refuse(`should be less than or equal to ${maximum}`);
@@ -133,76 +154,29 @@ function isMultiple(value: number, factor: number): boolean {
 function checkList(
   value: readonly unknown[],
   schema: JsonSchema,
-  path: string,
+  { path, correlated }: Place,
   errors: FieldError[],
 ): void {
   const { maxItems, minItems, uniqueItems, items } = schema;
+  if (items)
+    for (const [index, item] of value.entries()) {
+      const inner = correlated && correlateItem(correlated, item, schema);
+      check(item, items, { path: `${path}[${index}]`, correlated: inner }, errors);
+    }
   if (minItems !== undefined && value.length < minItems)
     errors.push(
       invalidField(path, value.length, `${subject(path)} should have at least ${minItems} items`),
     );
   if (maxItems !== undefined && value.length > maxItems)
     errors.push(tooManyField(path, value.length, maxItems));
-  if (uniqueItems === true && findDuplicates(value, identify).length > 0)
+  if (uniqueItems === true && new Set(value.map(identify)).size < value.length)
     errors.push(invalidField(path, value, `${subject(path)} shouldn't contain duplicates`));
-  checkListType(value, schema, path, errors);
-  if (items) value.forEach((item, index) => check(item, items, `${path}[${index}]`, errors));
-}
-
-/** Sets hold a value once, maps hold a key once. */
-function checkListType(
-  value: readonly unknown[],
-  schema: JsonSchema,
-  path: string,
-  errors: FieldError[],
-): void {
-  const type = schema['x-kubernetes-list-type'];
-  if (type === 'set')
-    for (const index of findDuplicates(value, identify))
-      errors.push(duplicateField(`${path}[${index}]`, value[index]));
-  if (type !== 'map') return;
-  const keysOf = (item: unknown): unknown => listMapKey(item, schema);
-  for (const index of findDuplicates(value, (item) => identify(keysOf(item))))
-    errors.push(duplicateField(`${path}[${index}]`, keysOf(value[index])));
-}
-
-/** Which item of a list of type `map` this is: its key fields, with defaults for those it leaves out. */
-export function listMapKey(item: unknown, schema: JsonSchema): unknown {
-  if (!isJsonObject(item)) return item;
-  const keys = schema['x-kubernetes-list-map-keys'] ?? [];
-  return Object.fromEntries(
-    keys.map((key) => [
-      key,
-      Object.hasOwn(item, key) ? item[key] : schema.items?.properties?.[key]?.default,
-    ]),
-  );
-}
-
-/** A text that is the same for equal values. */
-function identify(value: unknown): string {
-  if (Array.isArray(value)) return `[${value.map(identify).join()}]`;
-  if (!isJsonObject(value)) return JSON.stringify(value) ?? 'null';
-  const keys = Object.keys(value).sort();
-  return `{${keys.map((key) => `${JSON.stringify(key)}:${identify(value[key])}`).join()}}`;
-}
-
-function findDuplicates(
-  value: readonly unknown[],
-  idOf: (item: unknown) => string,
-): readonly number[] {
-  const seen = new Set<string>();
-  return value.flatMap((item, index) => {
-    const id = idOf(item);
-    if (seen.has(id)) return [index];
-    seen.add(id);
-    return [];
-  });
 }
 
 function checkFields(
   value: Readonly<Record<string, unknown>>,
   schema: JsonSchema,
-  path: string,
+  { path, correlated }: Place,
   errors: FieldError[],
 ): void {
   const { maxProperties, minProperties, required, properties = {}, additionalProperties } = schema;
@@ -222,7 +196,8 @@ function checkFields(
   for (const key of Object.keys(value)) {
     const property = Object.hasOwn(properties, key) ? properties[key] : undefined;
     const inner = property ?? (isSchema(additionalProperties) ? additionalProperties : undefined);
-    if (inner) check(value[key], inner, childPath(path, key), errors);
+    const before = correlated && correlateField(correlated, key);
+    if (inner) check(value[key], inner, { path: childPath(path, key), correlated: before }, errors);
     else if (additionalProperties === false)
       errors.push(invalidField(path, '', `${path}.${key} in body is a forbidden property`));
   }
@@ -243,7 +218,7 @@ function checkJunctors(
     const failures = anyOf.map((alternative) => validateValue(value, alternative, path));
     if (failures.every(({ length }) => length > 0)) {
       errors.push(
-        invalidField(path, '', `${quoted} must validate at least one schema (anyOf)`),
+        invalidField('', '', `${quoted} must validate at least one schema (anyOf)`),
         ...fewest(failures),
       );
     }
@@ -254,7 +229,7 @@ function checkJunctors(
     if (valid !== 1) {
       const found = valid === 0 ? 'Found none valid' : `Found ${valid} valid alternatives`;
       errors.push(
-        invalidField(path, '', `${quoted} must validate one and only one schema (oneOf). ${found}`),
+        invalidField('', '', `${quoted} must validate one and only one schema (oneOf). ${found}`),
       );
       if (valid === 0) errors.push(...fewest(failures));
     }
@@ -266,14 +241,14 @@ function checkJunctors(
     if (valid < allOf.length)
       errors.push(
         invalidField(
-          path,
+          '',
           '',
           `${quoted} must validate all the schemas (allOf)${valid === 0 ? '. None validated' : ''}`,
         ),
       );
   }
   if (not && validateValue(value, not, path).length === 0)
-    errors.push(invalidField(path, '', `${quoted} must not validate the schema (not)`));
+    errors.push(invalidField('', '', `${quoted} must not validate the schema (not)`));
 }
 
 /** Of the alternatives that all failed, the one that was nearest. */

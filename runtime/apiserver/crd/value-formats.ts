@@ -2,6 +2,8 @@
  * The `format`s of strings that the API server checks; any other is a remark for people. Pure.
  * Source: k8s.io/kube-openapi pkg/validation/strfmt (which formats, and what they accept).
  */
+import { dnsLabelProblems, subdomainProblems } from '../../apis/meta/name-rules.ts';
+
 const isMatch =
   (pattern: RegExp) =>
   (text: string): boolean =>
@@ -11,8 +13,10 @@ const ipv4Part = String.raw`(?:25[0-5]|2[0-4]\d|1?\d?\d)`;
 const ipv4Pattern = new RegExp(`^${ipv4Part}(?:\\.${ipv4Part}){3}$`);
 
 const formats: Readonly<Record<string, (text: string) => boolean>> = {
+  bsonobjectid: isMatch(/^[0-9a-fA-F]{24}$/),
   byte: isMatch(/^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/),
   cidr: isCidr,
+  creditcard: (text) => isPayable(text.replaceAll(/[ -]/g, '')),
   date: (text) => /^\d{4}-\d{2}-\d{2}$/.test(text) && isDate(text),
   datetime: (text) =>
     /^\d{4}-\d{2}-\d{2}[Tt]\d{2}:\d{2}:\d{2}(?:\.\d+)?(?:[Zz]|[+-]\d{2}:\d{2})$/.test(text) &&
@@ -31,6 +35,14 @@ const formats: Readonly<Record<string, (text: string) => boolean>> = {
   mac: isMatch(
     /^(?:[0-9a-fA-F]{2}([:-])(?:[0-9a-fA-F]{2}\1){4,6}[0-9a-fA-F]{2}|[0-9a-fA-F]{4}(?:\.[0-9a-fA-F]{4}){2,3})$/,
   ),
+  isbn: (text) => isBookNumber(text, 10) || isBookNumber(text, 13),
+  isbn10: (text) => isBookNumber(text, 10),
+  isbn13: (text) => isBookNumber(text, 13),
+  k8slongname: (text) => subdomainProblems(text).length === 0,
+  k8sshortname: (text) => dnsLabelProblems(text).length === 0,
+  rgbcolor: isMatch(
+    /^rgb\(\s*(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])\s*(?:,\s*(?:0|[1-9]\d?|1\d\d|2[0-4]\d|25[0-5])\s*){2}\)$/,
+  ),
   ssn: isMatch(/^\d{3}[- ]?\d{2}[- ]?\d{4}$/),
   uri: (text) =>
     (text.startsWith('/') || /^[A-Za-z][A-Za-z0-9+.-]*:/.test(text)) && !/\s/.test(text),
@@ -41,21 +53,7 @@ const formats: Readonly<Record<string, (text: string) => boolean>> = {
 };
 
 /** Formats that are known and accept every value of their type. */
-const unchecked = new Set([
-  'bsonobjectid',
-  'creditcard',
-  'double',
-  'float',
-  'int32',
-  'int64',
-  'isbn',
-  'isbn10',
-  'isbn13',
-  'k8slongname',
-  'k8sshortname',
-  'password',
-  'rgbcolor',
-]);
+const unchecked = new Set(['double', 'float', 'int32', 'int64', 'password']);
 
 /** Dashes do not count: `date-time` is `datetime`. */
 const normalize = (format: string): string => format.replaceAll('-', '');
@@ -67,6 +65,34 @@ export const isKnownFormat = (format: string): boolean =>
 export function matchesFormat(format: string, text: string): boolean {
   const name = normalize(format);
   return !Object.hasOwn(formats, name) || (formats[name]?.(text) ?? true);
+}
+
+/** Digits whose weighted sum ends in zero, of a length that cards have. */
+function isPayable(digits: string): boolean {
+  if (!/^\d{13,19}$/.test(digits)) return false;
+  const sum = Array.from(digits)
+    .toReversed()
+    .map((digit, index) => Number(digit) * (index % 2 === 0 ? 1 : 2))
+    .reduce((total, value) => total + (value > 9 ? value - 9 : value), 0);
+  return sum % 10 === 0;
+}
+
+function isBookNumber(text: string, length: 10 | 13): boolean {
+  const digits = text.replaceAll(/[\s-]/g, '');
+  if (length === 10) {
+    if (!/^\d{9}[\dX]$/.test(digits)) return false;
+    const sum = Array.from(digits).reduce(
+      (total, digit, index) => total + (digit === 'X' ? 10 : Number(digit)) * (10 - index),
+      0,
+    );
+    return sum % 11 === 0;
+  }
+  if (!/^\d{13}$/.test(digits)) return false;
+  const sum = Array.from(digits).reduce(
+    (total, digit, index) => total + Number(digit) * (index % 2 === 0 ? 1 : 3),
+    0,
+  );
+  return sum % 10 === 0;
 }
 
 function isDate(text: string): boolean {

@@ -166,22 +166,24 @@ describe('A CustomResourceDefinition', () => {
     assert.equal((await api.request('GET', `${crontabs}/one`)).body.metadata.generation, 2);
   });
 
+  const unchecked =
+    '<nil>: Invalid value: null: some validation rules were not checked because the object was invalid; correct the existing errors to complete validation';
   const refusals: [string, object, string][] = [
     [
       'a number out of bounds',
       { schedule: '*', replicas: -1 },
-      'spec.replicas: Invalid value: -1: spec.replicas in body should be greater than or equal to 0',
+      '[spec.replicas: Invalid value: -1: spec.replicas in body should be greater than or equal to 0, .spec.replicas: Invalid value: -1: should be a non-negative integer]',
     ],
-    ['a missing field', {}, 'spec.schedule: Required value'],
+    ['a missing field', {}, `[spec.schedule: Required value, ${unchecked}]`],
     [
       'a wrong type',
       { schedule: 5 },
-      'spec.schedule: Invalid value: "integer": spec.schedule in body must be of type string: "integer"',
+      `[spec.schedule: Invalid value: "integer": spec.schedule in body must be of type string: "integer", ${unchecked}]`,
     ],
     [
       'a value outside an enumeration',
       { schedule: '*', ports: [{ port: 1, protocol: 'X' }] },
-      'spec.ports[0].protocol: Unsupported value: "X": supported values: "TCP", "UDP"',
+      `[spec.ports[0].protocol: Unsupported value: "X": supported values: "TCP", "UDP", ${unchecked}]`,
     ],
     [
       'two items with one key',
@@ -337,12 +339,12 @@ describe('A CustomResourceDefinition', () => {
     [
       'a field without a type',
       (crd) => delete crd.spec.versions[0].schema.openAPIV3Schema.properties.status.type,
-      'spec.versions[0].schema.openAPIV3Schema.properties[status].type: Required value: must not be empty for specified object fields',
+      'spec.validation.openAPIV3Schema.properties[status].type: Required value: must not be empty for specified object fields',
     ],
     [
       'no storage version',
       (crd) => (crd.spec.versions[0].storage = false),
-      'spec.versions: Invalid value: must have exactly one version marked as storage version',
+      'must have exactly one version marked as storage version, status.storedVersions: Invalid value: null: must have at least one stored version',
     ],
     [
       'a rule that names a field which is not there',
@@ -350,7 +352,7 @@ describe('A CustomResourceDefinition', () => {
         (crd.spec.versions[0].schema.openAPIV3Schema.properties.spec['x-kubernetes-validations'] = [
           { rule: 'self.nope == 1' },
         ]),
-      'spec.versions[0].schema.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value: "self.nope == 1": compilation failed: ERROR: <input>: No such key: nope',
+      `spec.validation.openAPIV3Schema.properties[spec].x-kubernetes-validations[0].rule: Invalid value: {"Rule":"self.nope == 1","Message":"","MessageExpression":"","Reason":null,"FieldPath":"","OptionalOldSelf":null}: compilation failed: ERROR: <input>:1:5: undefined field 'nope'`,
     ],
   ];
   for (const [what, spoil, message] of wrong)

@@ -1,7 +1,9 @@
 /** Pruning, defaults and CEL rules of structural schemas, row by row. */
 import assert from 'node:assert/strict';
 import type { JsonSchema, ValidationRule } from '../../../runtime/apis/apiextensions/types.ts';
-import { checkRules, runRules } from '../../../runtime/apiserver/crd/cel-rules.ts';
+import { runRules } from '../../../runtime/apiserver/crd/cel-rules.ts';
+import { validateListTypes } from '../../../runtime/apiserver/crd/list-types.ts';
+import { validateSchema } from '../../../runtime/apiserver/crd/structural-schema.ts';
 import { applySchemaDefaults } from '../../../runtime/apiserver/crd/defaulting.ts';
 import { pruneObject } from '../../../runtime/apiserver/crd/pruning.ts';
 import { validateValue } from '../../../runtime/apiserver/crd/validate-value.ts';
@@ -121,12 +123,6 @@ describe('Validation of values', () => {
       ['Invalid value: "": "at" must not validate the schema (not)'],
     ],
     [
-      'holds a set to one of each',
-      ['a', 'a'],
-      { type: 'array', 'x-kubernetes-list-type': 'set', items: text },
-      ['Duplicate value: "a"'],
-    ],
-    [
       'knows formats',
       '300.1.1.1',
       { type: 'string', format: 'ipv4' },
@@ -140,6 +136,18 @@ describe('Validation of values', () => {
         wanted,
       );
     });
+});
+
+describe('List types', () => {
+  const set: JsonSchema = { type: 'array', 'x-kubernetes-list-type': 'set', items: text };
+  it('hold a set to one of each, and name what is there too often once', () => {
+    assert.deepEqual(
+      validateListTypes({ a: ['x', 'y', 'x', 'x'] }, object({ a: set })).map(
+        ({ paths, message }) => [paths, message],
+      ),
+      [[['a[2]'], 'Duplicate value: "x"']],
+    );
+  });
 });
 
 describe('CEL rules', () => {
@@ -178,7 +186,7 @@ describe('CEL rules', () => {
   for (const [rule, spec, holds] of rows)
     it(`find that ${rule} is ${holds} of ${JSON.stringify(spec)}`, () => {
       const schema = withRule({ rule });
-      assert.deepEqual(checkRules(schema.properties?.['spec'] ?? {}, false, 'spec'), []);
+      assert.deepEqual(validateSchema(schema, 'schema'), []);
       const errors = runRules({ spec }, undefined, schema);
       assert.deepEqual(
         errors.map(({ message }) => message),
@@ -211,19 +219,15 @@ describe('CEL rules', () => {
   });
 
   const broken: [string, RegExp][] = [
-    ['self.nope == 1', /No such key: nope/],
+    ['self.nope == 1', /undefined field 'nope'/],
     ['self.n ==', /compilation failed/],
-    ['self.n + "a" == "a"', /no such overload/],
+    ['self.n + "a" == "a"', /found no matching overload for '_\+_' applied to '\(int, string\)'/],
     ['self.n', /must evaluate to a bool/],
   ];
   for (const [rule, complaint] of broken)
     it(`are refused when they do not compile: ${rule}`, () => {
-      const [error] = checkRules(
-        object(fields, { 'x-kubernetes-validations': [{ rule }] }),
-        false,
-        'spec',
-      );
-      assert.deepEqual(error?.paths, ['spec.x-kubernetes-validations[0].rule']);
+      const [error] = validateSchema(withRule({ rule }), 'schema');
+      assert.deepEqual(error?.paths, ['schema.properties[spec].x-kubernetes-validations[0].rule']);
       assert.match(error?.message ?? '', complaint);
     });
 });
