@@ -1,5 +1,6 @@
 /** What an API server must know of apps/v1. Source: k8s.io/kubernetes pkg/apis/apps (defaults, rules). */
-import { defaultTemplate, requireRestartPolicy, validatePodSpec } from '../core/pod-spec.ts';
+import { requireRestartPolicy, validatePodSpec } from '../core/pod-rules.ts';
+import { defaultTemplate } from '../core/pod-spec.ts';
 import type { PodTemplateSpec } from '../core/types.ts';
 import { ageColumn, templateColumns } from '../core/workload-columns.ts';
 import type { FieldError } from '../meta/field-error.ts';

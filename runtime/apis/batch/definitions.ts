@@ -1,5 +1,6 @@
 /** What an API server must know of batch/v1. Source: k8s.io/kubernetes pkg/apis/batch (defaults, rules). */
-import { defaultTemplate, requireRestartPolicy, validatePodSpec } from '../core/pod-spec.ts';
+import { requireRestartPolicy, validatePodSpec } from '../core/pod-rules.ts';
+import { defaultTemplate } from '../core/pod-spec.ts';
 import { ageColumn, templateColumns } from '../core/workload-columns.ts';
 import type { FieldError } from '../meta/field-error.ts';
 import { invalid, nonNegative, oneOf, required, unchanged } from '../meta/field-rule.ts';

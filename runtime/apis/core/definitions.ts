@@ -7,7 +7,8 @@ import type { FieldError } from '../meta/field-error.ts';
 import { forbidden, invalid } from '../meta/field-rule.ts';
 import type { AdmissionContext, KindDefinition } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
-import { defaultPod, validatePodSpec, validatePodUpdate } from './pod-spec.ts';
+import { validatePodSpec, validatePodUpdate } from './pod-rules.ts';
+import { defaultPod } from './pod-spec.ts';
 import { qosClassOf } from './qos-class.ts';
 import { validateEvent } from './event-rules.ts';
 import { resourceDefinitions } from './resource-definitions.ts';
@@ -72,7 +73,10 @@ const pod: KindDefinition<Pod> = {
     const before = (old as Pod | undefined)?.spec;
     if (before !== undefined && before === object.spec) return [];
     const errors = validatePodSpec(object.spec, 'spec');
-    return before && errors.length === 0 ? validatePodUpdate(object.spec, before) : errors;
+    if (before) return [...errors, ...validatePodUpdate(object.spec, before)];
+    return object.spec?.['ephemeralContainers']
+      ? [...errors, forbidden('spec.ephemeralContainers', 'cannot be set on create')]
+      : errors;
   },
 };
 

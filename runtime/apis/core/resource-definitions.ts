@@ -1,7 +1,8 @@
 /** ReplicationController and PodTemplate: served for the manifests and tools that carry them. */
 import type { KindDefinition } from '../meta/kind-definition.ts';
 import { nonNegative, required } from '../meta/field-rule.ts';
-import { defaultTemplate, requireRestartPolicy, validatePodSpec } from './pod-spec.ts';
+import { requireRestartPolicy, validatePodSpec } from './pod-rules.ts';
+import { defaultTemplate } from './pod-spec.ts';
 import { limitDefinitions } from './limit-definitions.ts';
 import type { PodTemplate, ReplicationController } from './types.ts';
 import { podTemplateKind, replicationControllerKind } from './types.ts';

@@ -43,7 +43,7 @@ export function makePodScheduling(store: Store): AdmissionPlugin {
       if (resource.storeName !== '/pods' || subresource !== undefined || !object) return object;
       const pod = object as Pod;
       // A client that knows nothing of these fields sends them back empty.
-      if (request.operation === 'UPDATE') return keptPriority(pod, oldObject as Pod);
+      if (request.operation === 'UPDATE') return keptFields(pod, oldObject as Pod);
       if (request.operation !== 'CREATE' || !isObject(pod.spec)) return object;
       const spec: PodSpec = { ...pod.spec, ...priorityOf(request, pod.spec) };
       applyRuntimeClass(request, spec);
@@ -136,11 +136,15 @@ const isObject = (value: unknown): boolean => typeof value === 'object' && value
 const refusal = ({ resource, name }: AdmissionRequest, problem: string): StatusError =>
   StatusError.forbidden(resource, name, problem);
 
-function keptPriority(pod: Pod, old: Pod): Pod {
+function keptFields(pod: Pod, old: Pod): Pod {
+  if (pod.spec === old.spec) return pod;
   const kept: Record<string, unknown> = {};
   for (const field of ['priority', 'preemptionPolicy'] as const)
     if (isObject(pod.spec) && pod.spec[field] === undefined && old.spec[field] !== undefined)
       kept[field] = old.spec[field];
+  const own = pod.spec?.['tolerations'] as readonly Toleration[] | undefined;
+  const tolerations = withAbsences(own);
+  if (tolerations !== own) kept['tolerations'] = tolerations;
   return Object.keys(kept).length === 0 ? pod : { ...pod, spec: { ...pod.spec, ...kept } };
 }
 
