@@ -1,29 +1,27 @@
-/** What an API server must know of apps/v1. Source: k8s.io/kubernetes pkg/apis/apps (defaults, rules). */
-import { requireRestartPolicy, validatePodSpec } from '../core/pod-rules.ts';
+/**
+ * What an API server must know of apps/v1: one table, in which the kinds differ by columns, defaults
+ * and the rules beyond those of every workload. Source: k8s.io/kubernetes pkg/apis/apps (defaults, rules).
+ */
 import { defaultTemplate } from '../core/pod-spec.ts';
-import type { PodTemplateSpec } from '../core/types.ts';
-import { ageColumn, templateColumns } from '../core/workload-columns.ts';
+import { ageColumn, countColumns, templateColumns } from '../core/workload-columns.ts';
 import type { FieldError } from '../meta/field-error.ts';
 import {
   forbidden,
   invalid,
   isSameValue,
   nonNegative,
+  notSupported,
   oneOf,
   required,
   unchanged,
 } from '../meta/field-rule.ts';
 import type { AdmissionContext, KindDefinition } from '../meta/kind-definition.ts';
-import {
-  isEmptySelector,
-  type LabelSelector,
-  matchesSelector,
-  validateSelector,
-} from '../meta/label-selector.ts';
+import type { KubeObject, ResourceKind } from '../meta/object.ts';
 import type {
   ControllerRevision,
   DaemonSet,
   Deployment,
+  IntOrPercent,
   ReplicaSet,
   StatefulSet,
 } from './types.ts';
@@ -34,265 +32,163 @@ import {
   replicaSetKind,
   statefulSetKind,
 } from './types.ts';
+import { validateWorkload, type Workload } from './workload-rules.ts';
 
 const PROGRESS_DEADLINE_SECONDS_DEFAULT = 600;
 const REVISION_HISTORY_DEFAULT = 10;
+const PERCENT_MAX = 100;
+const PERCENT_RULE =
+  "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')";
+const percentPattern = /^[0-9]+%$/;
+const GENERATION_ANNOTATION = 'deprecated.daemonset.template.generation';
 const scale = { spec: 'spec.replicas', status: 'status.replicas', selector: 'spec.selector' };
-const intOrPercent = /^[0-9]+%$/;
 
-const deployment: KindDefinition<Deployment> = {
-  ...deploymentKind,
-  singular: 'deployment',
-  shortNames: ['deploy'],
-  categories: ['all'],
-  hasStatus: true,
-  // Written on the path of a scale-up; serving and the autoscaler restore it after a crash.
-  durability: 'behind',
-  scale,
-  columns: [
-    { name: 'Ready', type: 'integer', jsonPath: '.status.readyReplicas' },
-    { name: 'Up-to-date', type: 'integer', jsonPath: '.status.updatedReplicas' },
-    { name: 'Available', type: 'integer', jsonPath: '.status.availableReplicas' },
-    ageColumn,
-    ...templateColumns('.spec.template'),
-  ],
-  applyDefaults: (object) =>
-    withSpec(object, (spec) => ({
-      ...spec,
+type WorkloadObject = KubeObject & Workload & { status?: unknown };
+
+/** What tells one workload from another. */
+interface WorkloadRow<T extends WorkloadObject> {
+  readonly shortName: string;
+  /** Numbers of `kubectl get`, by their path in spec or status. */
+  readonly counts: Readonly<Record<string, string>>;
+  readonly isScaled: boolean;
+  /** Written on the path of a scale-up, and made again after a crash. */
+  readonly isBehind?: boolean;
+  /** Counts that a status has from the start. */
+  readonly status?: NonNullable<T['status']>;
+  /** The spec's defaults beside those of its template. */
+  readonly defaults: (spec: T['spec']) => Partial<T['spec']>;
+  readonly validate?: (object: T, context: AdmissionContext) => readonly FieldError[];
+  /** Changes to the object beside spec and status. */
+  readonly finish?: (object: T, context: AdmissionContext) => T;
+}
+
+const workload = <T extends WorkloadObject>(
+  kind: ResourceKind<T>,
+  row: WorkloadRow<T>,
+): KindDefinition => {
+  const definition: KindDefinition<T> = {
+    ...kind,
+    singular: kind.kind.toLowerCase(),
+    shortNames: [row.shortName],
+    categories: ['all'],
+    hasStatus: true,
+    ...(row.isBehind ? { durability: 'behind' } : {}),
+    ...(row.isScaled ? { scale } : {}),
+    columns: [...countColumns(row.counts), ageColumn, ...templateColumns('.spec.template')],
+    applyDefaults(object, context) {
+      // An object without a spec comes back as it is, for validation to refuse.
+      if (typeof object.spec !== 'object' || object.spec === null) return object;
+      const { spec } = object;
+      const made: T = {
+        ...object,
+        spec: { ...spec, ...row.defaults(spec), template: defaultTemplate(spec.template) },
+        ...(row.status ? { status: { ...row.status, ...(object.status as object) } } : {}),
+      };
+      return row.finish?.(made, context) ?? made;
+    },
+    validate: (object, context) => [
+      ...validateWorkload(object, context),
+      ...(object.spec ? (row.validate?.(object, context) ?? []) : []),
+    ],
+  };
+  return definition as unknown as KindDefinition;
+};
+
+export const appsDefinitions: readonly KindDefinition[] = [
+  workload<Deployment>(deploymentKind, {
+    shortName: 'deploy',
+    counts: {
+      Ready: '.status.readyReplicas',
+      'Up-to-date': '.status.updatedReplicas',
+      Available: '.status.availableReplicas',
+    },
+    isScaled: true,
+    // Serving and the autoscaler restore it after a crash.
+    isBehind: true,
+    defaults: (spec) => ({
       replicas: spec.replicas ?? 1,
       progressDeadlineSeconds: spec.progressDeadlineSeconds ?? PROGRESS_DEADLINE_SECONDS_DEFAULT,
       revisionHistoryLimit: spec.revisionHistoryLimit ?? REVISION_HISTORY_DEFAULT,
       strategy: defaultStrategy(spec.strategy),
-      template: defaultTemplate(spec.template),
-    })),
-  validate(object, context) {
-    const { spec } = object;
-    const errors = validateWorkload(object, context);
-    if (!spec) return errors;
-    const { type, rollingUpdate } = spec.strategy ?? {};
-    errors.push(...oneOf('spec.strategy.type', type, ['Recreate', 'RollingUpdate']));
-    if (type === 'Recreate' && rollingUpdate)
-      errors.push(
-        forbidden(
-          'spec.strategy.rollingUpdate',
-          "may not be specified when strategy `type` is 'Recreate'",
-        ),
-      );
-    if (rollingUpdate)
-      errors.push(...validateRollingUpdate(rollingUpdate, 'spec.strategy.rollingUpdate'));
-    errors.push(
-      ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
-      ...nonNegative('spec.progressDeadlineSeconds', spec.progressDeadlineSeconds),
-    );
-    if ((spec.progressDeadlineSeconds ?? Infinity) <= (spec.minReadySeconds ?? 0))
-      errors.push(
-        invalid(
-          'spec.progressDeadlineSeconds',
-          spec.progressDeadlineSeconds,
-          'must be greater than minReadySeconds',
-        ),
-      );
-    return errors;
-  },
-};
-
-const replicaSet: KindDefinition<ReplicaSet> = {
-  ...replicaSetKind,
-  singular: 'replicaset',
-  shortNames: ['rs'],
-  categories: ['all'],
-  hasStatus: true,
-  // On the path of a scale-up, and made from its Deployment again after a crash.
-  durability: 'behind',
-  scale,
-  columns: [
-    { name: 'Desired', type: 'integer', jsonPath: '.spec.replicas' },
-    { name: 'Current', type: 'integer', jsonPath: '.status.replicas' },
-    { name: 'Ready', type: 'integer', jsonPath: '.status.readyReplicas' },
-    ageColumn,
-    ...templateColumns('.spec.template'),
-  ],
-  applyDefaults: (object) =>
-    withStatus(
-      withSpec(object, (spec) => ({
-        ...spec,
-        replicas: spec.replicas ?? 1,
-        template: defaultTemplate(spec.template),
-      })),
-      { replicas: 0 },
-    ),
-  validate: validateWorkload,
-};
-
-const statefulSet: KindDefinition<StatefulSet> = {
-  ...statefulSetKind,
-  singular: 'statefulset',
-  shortNames: ['sts'],
-  categories: ['all'],
-  hasStatus: true,
-  scale,
-  columns: [
-    { name: 'Ready', type: 'integer', jsonPath: '.status.readyReplicas' },
-    ageColumn,
-    ...templateColumns('.spec.template'),
-  ],
-  applyDefaults: (object) =>
-    withStatus(
-      withSpec(object, (spec) => ({
-        ...spec,
-        podManagementPolicy: spec.podManagementPolicy ?? 'OrderedReady',
-        updateStrategy:
-          spec.updateStrategy?.type === 'OnDelete'
-            ? spec.updateStrategy
-            : {
-                ...spec.updateStrategy,
-                type: spec.updateStrategy?.type ?? 'RollingUpdate',
-                rollingUpdate: {
-                  ...spec.updateStrategy?.rollingUpdate,
-                  partition: spec.updateStrategy?.rollingUpdate?.partition ?? 0,
-                },
-              },
-        persistentVolumeClaimRetentionPolicy: {
-          whenDeleted: spec.persistentVolumeClaimRetentionPolicy?.whenDeleted ?? 'Retain',
-          whenScaled: spec.persistentVolumeClaimRetentionPolicy?.whenScaled ?? 'Retain',
-        },
-        replicas: spec.replicas ?? 1,
-        revisionHistoryLimit: spec.revisionHistoryLimit ?? REVISION_HISTORY_DEFAULT,
-        template: defaultTemplate(spec.template),
-        ...(Array.isArray(spec.volumeClaimTemplates)
-          ? { volumeClaimTemplates: spec.volumeClaimTemplates.map(defaultClaim) }
-          : {}),
-      })),
-      { replicas: 0, availableReplicas: 0 },
-    ),
-  validate(object, context) {
-    const errors = validateWorkload(object, context);
-    if (!object.spec) return errors;
-    const { spec } = object;
-    errors.push(
-      ...oneOf('spec.podManagementPolicy', spec.podManagementPolicy, ['OrderedReady', 'Parallel']),
-      ...oneOf('spec.updateStrategy.type', spec.updateStrategy?.type, [
-        'RollingUpdate',
-        'OnDelete',
-      ]),
-      ...nonNegative(
-        'spec.updateStrategy.rollingUpdate.partition',
-        spec.updateStrategy?.rollingUpdate?.partition,
-      ),
-      ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
-    );
-    const before = (context.old as StatefulSet | undefined)?.spec;
-    const frozen = ({ ...rest }: StatefulSet['spec']): unknown => {
-      for (const key of [
-        'replicas',
-        'ordinals',
-        'template',
-        'updateStrategy',
-        'revisionHistoryLimit',
-        'persistentVolumeClaimRetentionPolicy',
-        'minReadySeconds',
-      ] as const)
-        delete (rest as Partial<StatefulSet['spec']>)[key];
-      return rest;
-    };
-    if (before && !isSameValue(frozen(spec), frozen(before)))
-      errors.push(
-        forbidden(
-          'spec',
-          "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden",
-        ),
-      );
-    return errors;
-  },
-};
-
-const daemonSet: KindDefinition<DaemonSet> = {
-  ...daemonSetKind,
-  singular: 'daemonset',
-  shortNames: ['ds'],
-  categories: ['all'],
-  hasStatus: true,
-  columns: [
-    { name: 'Desired', type: 'integer', jsonPath: '.status.desiredNumberScheduled' },
-    { name: 'Current', type: 'integer', jsonPath: '.status.currentNumberScheduled' },
-    { name: 'Ready', type: 'integer', jsonPath: '.status.numberReady' },
-    { name: 'Up-to-date', type: 'integer', jsonPath: '.status.updatedNumberScheduled' },
-    { name: 'Available', type: 'integer', jsonPath: '.status.numberAvailable' },
-    ageColumn,
-    ...templateColumns('.spec.template'),
-  ],
-  applyDefaults: (object) =>
-    withStatus(
-      withSpec(object, (spec) => ({
-        ...spec,
-        updateStrategy:
-          spec.updateStrategy?.type === 'OnDelete'
-            ? spec.updateStrategy
-            : {
-                type: spec.updateStrategy?.type ?? 'RollingUpdate',
-                rollingUpdate: {
-                  maxUnavailable: spec.updateStrategy?.rollingUpdate?.maxUnavailable ?? 1,
-                  maxSurge: spec.updateStrategy?.rollingUpdate?.maxSurge ?? 0,
-                },
-              },
-        revisionHistoryLimit: spec.revisionHistoryLimit ?? REVISION_HISTORY_DEFAULT,
-        template: defaultTemplate(spec.template),
-      })),
-      {
-        currentNumberScheduled: 0,
-        numberMisscheduled: 0,
-        desiredNumberScheduled: 0,
-        numberReady: 0,
+    }),
+    validate: validateDeployment,
+  }),
+  workload<ReplicaSet>(replicaSetKind, {
+    shortName: 'rs',
+    counts: {
+      Desired: '.spec.replicas',
+      Current: '.status.replicas',
+      Ready: '.status.readyReplicas',
+    },
+    isScaled: true,
+    // Made from its Deployment again.
+    isBehind: true,
+    status: { replicas: 0 },
+    defaults: (spec) => ({ replicas: spec.replicas ?? 1 }),
+  }),
+  workload<StatefulSet>(statefulSetKind, {
+    shortName: 'sts',
+    counts: { Ready: '.status.readyReplicas' },
+    isScaled: true,
+    status: { replicas: 0, availableReplicas: 0 },
+    defaults: (spec) => ({
+      podManagementPolicy: spec.podManagementPolicy ?? 'OrderedReady',
+      updateStrategy: defaultStatefulStrategy(spec.updateStrategy),
+      persistentVolumeClaimRetentionPolicy: {
+        whenDeleted: spec.persistentVolumeClaimRetentionPolicy?.whenDeleted ?? 'Retain',
+        whenScaled: spec.persistentVolumeClaimRetentionPolicy?.whenScaled ?? 'Retain',
       },
-    ),
-  validate(object, context) {
-    const errors = validateWorkload(object, context);
-    const strategy = object.spec?.updateStrategy;
-    errors.push(
-      ...oneOf('spec.updateStrategy.type', strategy?.type, ['RollingUpdate', 'OnDelete']),
-    );
-    return errors;
+      replicas: spec.replicas ?? 1,
+      revisionHistoryLimit: spec.revisionHistoryLimit ?? REVISION_HISTORY_DEFAULT,
+      ...(Array.isArray(spec.volumeClaimTemplates)
+        ? { volumeClaimTemplates: spec.volumeClaimTemplates.map(defaultClaim) }
+        : {}),
+    }),
+    validate: validateStatefulSet,
+  }),
+  workload<DaemonSet>(daemonSetKind, {
+    shortName: 'ds',
+    counts: {
+      Desired: '.status.desiredNumberScheduled',
+      Current: '.status.currentNumberScheduled',
+      Ready: '.status.numberReady',
+      'Up-to-date': '.status.updatedNumberScheduled',
+      Available: '.status.numberAvailable',
+    },
+    isScaled: false,
+    status: {
+      currentNumberScheduled: 0,
+      numberMisscheduled: 0,
+      desiredNumberScheduled: 0,
+      numberReady: 0,
+    },
+    defaults: (spec) => ({
+      updateStrategy: defaultDaemonStrategy(spec.updateStrategy),
+      revisionHistoryLimit: spec.revisionHistoryLimit ?? REVISION_HISTORY_DEFAULT,
+    }),
+    validate: ({ spec }) => daemonStrategyProblems(spec.updateStrategy),
+    finish: withTemplateGeneration,
+  }),
+  {
+    ...controllerRevisionKind,
+    singular: 'controllerrevision',
+    hasStatus: false,
+    hasGeneration: false,
+    columns: [
+      { name: 'Controller', type: 'string', jsonPath: '.metadata.ownerReferences[0].name' },
+      { name: 'Revision', type: 'integer', jsonPath: '.revision' },
+      ageColumn,
+    ],
+    validate: (object, { old }) => {
+      const { revision, data } = object as ControllerRevision;
+      return [
+        ...(revision === undefined ? [required('revision')] : []),
+        ...nonNegative('revision', revision),
+        ...(old ? unchanged('data', data, (old as ControllerRevision).data) : []),
+      ];
+    },
   },
-};
-
-const controllerRevision: KindDefinition<ControllerRevision> = {
-  ...controllerRevisionKind,
-  singular: 'controllerrevision',
-  hasStatus: false,
-  hasGeneration: false,
-  columns: [
-    { name: 'Controller', type: 'string', jsonPath: '.metadata.ownerReferences[0].name' },
-    { name: 'Revision', type: 'integer', jsonPath: '.revision' },
-    ageColumn,
-  ],
-  validate: (object, { old }) => [
-    ...(object.revision === undefined ? [required('revision')] : []),
-    ...nonNegative('revision', object.revision),
-    ...(old ? unchanged('data', object.data, (old as ControllerRevision).data) : []),
-  ],
-};
-
-export const appsDefinitions: readonly KindDefinition[] = [
-  deployment as unknown as KindDefinition,
-  replicaSet as unknown as KindDefinition,
-  statefulSet as unknown as KindDefinition,
-  daemonSet as unknown as KindDefinition,
-  controllerRevision as unknown as KindDefinition,
 ];
-
-/** An object without a spec comes back as it is, for validation to refuse. */
-function withSpec<T extends { spec: object }>(
-  object: T,
-  change: (spec: T['spec']) => T['spec'],
-): T {
-  if (typeof object.spec !== 'object' || object.spec === null) return object;
-  return { ...object, spec: change(object.spec) };
-}
-
-const withStatus = <T extends { status?: unknown }>(
-  object: T,
-  status: NonNullable<T['status']>,
-): T => (object.status === undefined ? { ...object, status } : object);
 
 function defaultClaim(
   claim: NonNullable<StatefulSet['spec']['volumeClaimTemplates']>[number],
@@ -302,8 +198,29 @@ function defaultClaim(
     apiVersion: claim.apiVersion ?? 'v1',
     kind: claim.kind ?? 'PersistentVolumeClaim',
     spec: { ...claim.spec, volumeMode: claim.spec?.volumeMode ?? 'Filesystem' },
-    status: claim.status ?? { phase: 'Pending' },
+    status: { phase: 'Pending', ...claim.status },
   };
+}
+
+type Strategy<T extends { spec: { updateStrategy?: unknown } }> = NonNullable<
+  T['spec']['updateStrategy']
+>;
+
+function defaultStatefulStrategy(strategy: Strategy<StatefulSet> = {}): Strategy<StatefulSet> {
+  const { type = 'RollingUpdate', rollingUpdate } = strategy;
+  if (type !== 'RollingUpdate') return { ...strategy, type };
+  return {
+    ...strategy,
+    type,
+    rollingUpdate: { ...rollingUpdate, partition: rollingUpdate?.partition ?? 0 },
+  };
+}
+
+function defaultDaemonStrategy(strategy: Strategy<DaemonSet> = {}): Strategy<DaemonSet> {
+  const { type = 'RollingUpdate', rollingUpdate } = strategy;
+  if (type !== 'RollingUpdate') return { ...strategy, type };
+  const { maxUnavailable = 1, maxSurge = 0 } = rollingUpdate ?? {};
+  return { type, rollingUpdate: { maxUnavailable, maxSurge } };
 }
 
 function defaultStrategy(
@@ -315,68 +232,190 @@ function defaultStrategy(
   return { type, rollingUpdate: { maxUnavailable, maxSurge } };
 }
 
-function validateRollingUpdate(
-  update: { maxUnavailable?: number | string; maxSurge?: number | string },
-  path: string,
-): FieldError[] {
-  const { maxUnavailable, maxSurge } = update;
-  const errors: FieldError[] = [];
-  for (const [key, value] of Object.entries({ maxUnavailable, maxSurge }))
-    if (typeof value === 'string' && !intOrPercent.test(value))
-      errors.push(
-        invalid(
-          `${path}.${key}`,
-          value,
-          "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
+/** How often the template has changed: older clients read it where newer ones read revisions. */
+function withTemplateGeneration(object: DaemonSet, { old }: AdmissionContext): DaemonSet {
+  const before = old as DaemonSet | undefined;
+  const last = Number(before?.metadata.annotations?.[GENERATION_ANNOTATION] ?? 0) || 0;
+  const isChanged = !before || !isSameValue(before.spec.template, object.spec.template);
+  const generation = String(isChanged ? last + 1 : Math.max(last, 1));
+  const { annotations } = object.metadata;
+  if (annotations?.[GENERATION_ANNOTATION] === generation) return object;
+  return {
+    ...object,
+    metadata: {
+      ...object.metadata,
+      annotations: { ...annotations, [GENERATION_ANNOTATION]: generation },
+    },
+  };
+}
+
+function validateDeployment({ spec }: Deployment): FieldError[] {
+  const { type = '', rollingUpdate } = spec.strategy ?? {};
+  const path = 'spec.strategy';
+  const types = ['Recreate', 'RollingUpdate'];
+  const errors: FieldError[] = types.includes(type)
+    ? []
+    : [
+        notSupported(
+          path,
+          { Type: type, RollingUpdate: rollingUpdate ? printed(rollingUpdate) : null },
+          types,
         ),
-      );
-    else if (typeof value === 'number') errors.push(...nonNegative(`${path}.${key}`, value));
-  const isZero = (value: unknown): boolean => value === 0 || value === '0%';
-  if (isZero(maxUnavailable) && isZero(maxSurge))
+      ];
+  if (type === 'Recreate' && rollingUpdate)
     errors.push(
-      invalid(`${path}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0'),
+      forbidden(`${path}.rollingUpdate`, "may not be specified when strategy `type` is 'Recreate'"),
+    );
+  if (rollingUpdate) errors.push(...rollingProblems(rollingUpdate, `${path}.rollingUpdate`));
+  errors.push(
+    ...nonNegative('spec.revisionHistoryLimit', spec.revisionHistoryLimit),
+    ...nonNegative('spec.progressDeadlineSeconds', spec.progressDeadlineSeconds),
+  );
+  if ((spec.progressDeadlineSeconds ?? Infinity) <= (spec.minReadySeconds ?? 0))
+    errors.push(
+      invalid(
+        'spec.progressDeadlineSeconds',
+        spec.progressDeadlineSeconds,
+        'must be greater than minReadySeconds',
+      ),
     );
   return errors;
 }
 
-/** What Deployment, ReplicaSet, StatefulSet and DaemonSet have in common. */
-function validateWorkload(
-  object: {
-    readonly spec: {
-      readonly replicas?: number;
-      readonly minReadySeconds?: number;
-      readonly selector: LabelSelector;
-      readonly template: PodTemplateSpec;
-    };
-  },
-  context: AdmissionContext,
-): FieldError[] {
-  const { spec } = object;
-  if (typeof spec !== 'object' || spec === null)
-    return [required('spec.selector'), required('spec.template.spec.containers')];
-  const { selector, template } = spec;
-  const errors: FieldError[] = [
-    ...nonNegative('spec.replicas', spec.replicas),
-    ...nonNegative('spec.minReadySeconds', spec.minReadySeconds),
+/** Go's own form of the structure, as upstream prints it. */
+const printed = ({ maxUnavailable, maxSurge }: Rolling): unknown => ({
+  MaxUnavailable: maxUnavailable ?? 0,
+  MaxSurge: maxSurge ?? 0,
+});
+
+interface Rolling {
+  readonly maxUnavailable?: IntOrPercent;
+  readonly maxSurge?: IntOrPercent;
+}
+
+const isZero = (value: unknown): boolean => value === undefined || value === 0 || value === '0%';
+
+function rollingProblems({ maxUnavailable, maxSurge }: Rolling, path: string): FieldError[] {
+  return [
+    ...amountProblems(maxUnavailable, `${path}.maxUnavailable`),
+    ...amountProblems(maxSurge, `${path}.maxSurge`),
+    ...(isZero(maxUnavailable) && isZero(maxSurge)
+      ? [invalid(`${path}.maxUnavailable`, maxUnavailable, 'may not be 0 when `maxSurge` is 0')]
+      : []),
+    ...hundredProblems(maxUnavailable, `${path}.maxUnavailable`),
   ];
-  if (typeof selector !== 'object' || selector === null) errors.push(required('spec.selector'));
-  else {
-    errors.push(...validateSelector(selector, 'spec.selector'));
-    const labels = template?.metadata?.labels;
-    if (isEmptySelector(selector))
-      errors.push(invalid('spec.selector', selector, 'empty selector is invalid for deployment'));
-    else if (!matchesSelector(selector, labels))
-      errors.push(
-        invalid(
-          'spec.template.metadata.labels',
-          labels ?? null,
-          '`selector` does not match template `labels`',
-        ),
-      );
-  }
-  errors.push(...validatePodSpec(template?.spec, 'spec.template.spec'));
-  errors.push(...requireRestartPolicy(template?.spec, 'spec.template.spec', ['Always']));
-  const before = context.old as unknown as typeof object | undefined;
-  if (before) errors.push(...unchanged('spec.selector', selector, before.spec.selector));
-  return errors;
+}
+
+function amountProblems(value: IntOrPercent | undefined, path: string): FieldError[] {
+  if (typeof value === 'string')
+    return percentPattern.test(value) ? [] : [invalid(path, value, PERCENT_RULE)];
+  return nonNegative(path, value);
+}
+
+const hundredProblems = (value: IntOrPercent | undefined, path: string): FieldError[] =>
+  typeof value === 'string' && Number.parseInt(value, 10) > PERCENT_MAX
+    ? [invalid(path, value, 'must not be greater than 100%')]
+    : [];
+
+/** What an update may change of a StatefulSet. */
+const mutableFields = [
+  'replicas',
+  'ordinals',
+  'template',
+  'updateStrategy',
+  'revisionHistoryLimit',
+  'persistentVolumeClaimRetentionPolicy',
+  'minReadySeconds',
+] as const;
+const STATEFUL_UPDATE_RULE =
+  "updates to statefulset spec for fields other than 'replicas', 'ordinals', 'template', 'updateStrategy', 'revisionHistoryLimit', 'persistentVolumeClaimRetentionPolicy' and 'minReadySeconds' are forbidden";
+
+function validateStatefulSet({ spec }: StatefulSet, { old }: AdmissionContext): FieldError[] {
+  const { podManagementPolicy: policy, persistentVolumeClaimRetentionPolicy: retention } = spec;
+  const before = (old as StatefulSet | undefined)?.spec;
+  const isMoved = before && !isSameValue(frozenOf(spec), frozenOf(before));
+  return [
+    ...(policy === 'OrderedReady' || policy === 'Parallel'
+      ? []
+      : [invalid('spec.podManagementPolicy', policy, "must be 'OrderedReady' or 'Parallel'")]),
+    ...statefulStrategyProblems(spec.updateStrategy),
+    ...oneOf('spec.persistentVolumeClaimRetentionPolicy.whenDeleted', retention?.whenDeleted, [
+      'Retain',
+      'Delete',
+    ]),
+    ...oneOf('spec.persistentVolumeClaimRetentionPolicy.whenScaled', retention?.whenScaled, [
+      'Retain',
+      'Delete',
+    ]),
+    ...nonNegative('spec.ordinals.start', spec.ordinals?.start),
+    ...(isMoved ? [forbidden('spec', STATEFUL_UPDATE_RULE)] : []),
+  ];
+}
+
+function frozenOf(spec: StatefulSet['spec']): unknown {
+  const rest: Partial<StatefulSet['spec']> = { ...spec };
+  for (const field of mutableFields) delete rest[field];
+  return rest;
+}
+
+function statefulStrategyProblems({
+  type = '',
+  rollingUpdate,
+}: Strategy<StatefulSet> = {}): FieldError[] {
+  const path = 'spec.updateStrategy';
+  const printedUpdate = rollingUpdate
+    ? {
+        Partition: rollingUpdate.partition ?? null,
+        MaxUnavailable: rollingUpdate.maxUnavailable ?? null,
+      }
+    : null;
+  if (type === 'RollingUpdate')
+    return nonNegative(`${path}.rollingUpdate.partition`, rollingUpdate?.partition);
+  if (type === 'OnDelete')
+    return rollingUpdate
+      ? [
+          invalid(
+            `${path}.rollingUpdate`,
+            printedUpdate,
+            "only allowed for updateStrategy 'RollingUpdate'",
+          ),
+        ]
+      : [];
+  return [
+    invalid(
+      path,
+      { Type: type, RollingUpdate: printedUpdate },
+      "must be 'RollingUpdate' or 'OnDelete'",
+    ),
+  ];
+}
+
+function daemonStrategyProblems({
+  type = '',
+  rollingUpdate,
+}: Strategy<DaemonSet> = {}): FieldError[] {
+  const path = 'spec.updateStrategy';
+  if (type === 'OnDelete') return [];
+  if (type !== 'RollingUpdate')
+    return [
+      notSupported(
+        path,
+        { Type: type, RollingUpdate: rollingUpdate ? printed(rollingUpdate) : null },
+        ['RollingUpdate', 'OnDelete'],
+      ),
+    ];
+  const { maxUnavailable, maxSurge } = rollingUpdate ?? {};
+  const where = `${path}.rollingUpdate`;
+  return [
+    ...amountProblems(maxUnavailable, `${where}.maxUnavailable`),
+    ...amountProblems(maxSurge, `${where}.maxSurge`),
+    ...(!isZero(maxUnavailable) && !isZero(maxSurge)
+      ? [invalid(`${where}.maxSurge`, maxSurge, 'may not be set when maxUnavailable is non-zero')]
+      : []),
+    ...(isZero(maxUnavailable) && isZero(maxSurge)
+      ? [required(`${where}.maxUnavailable`, 'cannot be 0 when maxSurge is 0')]
+      : []),
+    ...hundredProblems(maxUnavailable, `${where}.maxUnavailable`),
+    ...hundredProblems(maxSurge, `${where}.maxSurge`),
+  ];
 }

@@ -1,16 +1,25 @@
 /** What an API server must know of batch/v1. Source: k8s.io/kubernetes pkg/apis/batch (defaults, rules). */
-import { requireRestartPolicy, validatePodSpec } from '../core/pod-rules.ts';
 import { defaultTemplate } from '../core/pod-spec.ts';
 import { ageColumn, templateColumns } from '../core/workload-columns.ts';
 import type { FieldError } from '../meta/field-error.ts';
-import { invalid, nonNegative, oneOf, required, unchanged } from '../meta/field-rule.ts';
+import { invalid, nonNegative, oneOf, required } from '../meta/field-rule.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
+import { scheduleProblem } from './cron-format.ts';
+import {
+  CONTROLLER_UID_LABEL,
+  validateJobSelector,
+  validateJobSpec,
+  validateJobTemplate,
+  validateJobUpdate,
+} from './job-rules.ts';
 import type { CronJob, Job, JobSpec } from './types.ts';
 import { cronJobKind, jobKind } from './types.ts';
 
 const BACKOFF_LIMIT_DEFAULT = 6;
 const SUCCESSFUL_HISTORY_DEFAULT = 3;
 const FAILED_HISTORY_DEFAULT = 1;
+/** Its Jobs' names are eleven characters longer, and must fit a label. */
+const CRON_JOB_NAME_MAX = 52;
 
 const job: KindDefinition<Job> = {
   ...jobKind,
@@ -26,30 +35,26 @@ const job: KindDefinition<Job> = {
   ],
   applyDefaults(object, { operation }) {
     if (typeof object.spec !== 'object' || object.spec === null) return object;
-    const spec = defaultJobSpec(object.spec);
+    const defaulted = defaultJobSpec(object.spec);
     // Upstream's strategy writes selector and labels on create, from the uid that it has just given.
-    return {
-      ...object,
-      spec: operation === 'CREATE' && !spec.manualSelector ? withIdentity(object, spec) : spec,
-    };
+    const spec =
+      operation === 'CREATE' && !defaulted.manualSelector
+        ? withIdentity(object, defaulted)
+        : defaulted;
+    const labels = spec.template?.metadata?.labels;
+    const isNamed = Object.keys(object.metadata.labels ?? {}).length > 0;
+    return isNamed || !labels
+      ? { ...object, spec }
+      : { ...object, metadata: { ...object.metadata, labels: { ...labels } }, spec };
   },
   validate(object, { old }) {
     if (typeof object.spec !== 'object' || object.spec === null)
       return [required('spec.template.spec.containers')];
-    const errors = validateJobSpec(object.spec, 'spec');
-    const before = (old as Job | undefined)?.spec;
-    if (before) {
-      errors.push(...unchanged('spec.selector', object.spec.selector, before.selector));
-      errors.push(
-        ...unchanged('spec.completionMode', object.spec.completionMode, before.completionMode),
-      );
-      if (object.spec.completionMode !== 'Indexed')
-        errors.push(...unchanged('spec.completions', object.spec.completions, before.completions));
-      // While suspended and never started, scheduling fields of the template may still change.
-      if (!(before.suspend && !(old as Job).status?.startTime))
-        errors.push(...unchanged('spec.template', object.spec.template, before.template));
-    }
-    return errors;
+    return [
+      ...validateJobSpec(object.spec, 'spec'),
+      ...validateJobSelector(object, !old),
+      ...(old ? validateJobUpdate(object.spec, old as Job) : []),
+    ];
   },
 };
 
@@ -93,23 +98,27 @@ const cronJob: KindDefinition<CronJob> = {
     };
   },
   validate(object) {
-    const { spec } = object;
+    const { spec, metadata } = object;
     if (typeof spec !== 'object' || spec === null)
       return [
         required('spec.schedule'),
         required('spec.jobTemplate.spec.template.spec.containers'),
       ];
-    const errors: FieldError[] = [];
+    const errors: FieldError[] =
+      metadata.name?.length > CRON_JOB_NAME_MAX
+        ? [
+            invalid(
+              'metadata.name',
+              metadata.name,
+              `must be no more than ${CRON_JOB_NAME_MAX} characters`,
+            ),
+          ]
+        : [];
     if (!spec.schedule) errors.push(required('spec.schedule'));
-    else if (!isSchedule(spec.schedule))
-      errors.push(
-        invalid(
-          'spec.schedule',
-          spec.schedule,
-          'expected exactly 5 fields (minute, hour, day of month, month, day of week) or a descriptor such as @hourly',
-        ),
-      );
-    if (spec.timeZone !== undefined && !isTimeZone(spec.timeZone))
+    else errors.push(...scheduleProblems(spec.schedule));
+    if (spec.timeZone === '')
+      errors.push(invalid('spec.timeZone', '', 'timeZone must be nil or non-empty string'));
+    else if (spec.timeZone !== undefined && !isTimeZone(spec.timeZone))
       errors.push(invalid('spec.timeZone', spec.timeZone, `unknown time zone ${spec.timeZone}`));
     errors.push(
       ...oneOf('spec.concurrencyPolicy', spec.concurrencyPolicy, ['Allow', 'Forbid', 'Replace']),
@@ -118,7 +127,7 @@ const cronJob: KindDefinition<CronJob> = {
       ...nonNegative('spec.failedJobsHistoryLimit', spec.failedJobsHistoryLimit),
     );
     if (spec.jobTemplate?.spec)
-      errors.push(...validateJobSpec(spec.jobTemplate.spec, 'spec.jobTemplate.spec'));
+      errors.push(...validateJobTemplate(spec.jobTemplate.spec, 'spec.jobTemplate.spec'));
     else errors.push(required('spec.jobTemplate.spec.template.spec.containers'));
     return errors;
   },
@@ -149,14 +158,17 @@ function withIdentity({ metadata }: Job, spec: JobSpec): JobSpec {
   if (typeof spec.template !== 'object' || spec.template === null) return spec;
   const { uid = '', name } = metadata;
   const labels = {
-    'batch.kubernetes.io/controller-uid': uid,
+    [CONTROLLER_UID_LABEL]: uid,
     'batch.kubernetes.io/job-name': name,
     'controller-uid': uid,
     'job-name': name,
   };
   return {
     ...spec,
-    selector: { matchLabels: { 'batch.kubernetes.io/controller-uid': uid } },
+    selector: {
+      ...spec.selector,
+      matchLabels: { ...spec.selector?.matchLabels, [CONTROLLER_UID_LABEL]: uid },
+    },
     template: {
       ...spec.template,
       metadata: {
@@ -167,40 +179,20 @@ function withIdentity({ metadata }: Job, spec: JobSpec): JobSpec {
   };
 }
 
-function validateJobSpec(spec: JobSpec, path: string): FieldError[] {
-  const errors = [
-    ...nonNegative(`${path}.parallelism`, spec.parallelism),
-    ...nonNegative(`${path}.completions`, spec.completions),
-    ...nonNegative(`${path}.activeDeadlineSeconds`, spec.activeDeadlineSeconds),
-    ...nonNegative(`${path}.backoffLimit`, spec.backoffLimit),
-    ...nonNegative(`${path}.ttlSecondsAfterFinished`, spec.ttlSecondsAfterFinished),
-    ...oneOf(`${path}.completionMode`, spec.completionMode, ['NonIndexed', 'Indexed']),
-    ...validatePodSpec(spec.template?.spec, `${path}.template.spec`),
+function scheduleProblems(schedule: string): FieldError[] {
+  const problem = scheduleProblem(schedule);
+  return [
+    ...(problem === undefined ? [] : [invalid('spec.schedule', schedule, problem)]),
+    ...(schedule.includes('TZ')
+      ? [
+          invalid(
+            'spec.schedule',
+            schedule,
+            'cannot use TZ or CRON_TZ in schedule, use timeZone field instead',
+          ),
+        ]
+      : []),
   ];
-  if (spec.completionMode === 'Indexed' && spec.completions === undefined)
-    errors.push(required(`${path}.completions`, 'when completion mode is Indexed'));
-  const policy = spec.template?.spec?.restartPolicy;
-  if (policy === undefined || policy === 'Always')
-    errors.push(
-      required(`${path}.template.spec.restartPolicy`, 'valid values: "OnFailure", "Never"'),
-    );
-  else
-    errors.push(
-      ...requireRestartPolicy(spec.template?.spec, `${path}.template.spec`, ['OnFailure', 'Never']),
-    );
-  return errors;
-}
-
-const descriptors = /^@(yearly|annually|monthly|weekly|daily|midnight|hourly|every \S+)$/;
-/** Numbers, names, `*`, `?`, ranges, steps and lists; whether it can fire is the controller's to find out. */
-const cronField =
-  /^(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(\/[0-9]+)?(,(\*|\?|[0-9A-Za-z]+(-[0-9A-Za-z]+)?)(\/[0-9]+)?)*$/;
-const CRON_FIELDS = 5;
-
-function isSchedule(schedule: string): boolean {
-  if (descriptors.test(schedule)) return true;
-  const fields = schedule.trim().split(/\s+/);
-  return fields.length === CRON_FIELDS && fields.every((field) => cronField.test(field));
 }
 
 function isTimeZone(name: string): boolean {

@@ -9,6 +9,12 @@ export interface PodFailurePolicyRule {
   onPodConditions?: { type: string; status?: string }[];
 }
 
+/** All of these indexes, or so many of them. */
+export interface SuccessPolicyRule {
+  succeededIndexes?: string;
+  succeededCount?: number;
+}
+
 export interface JobSpec {
   parallelism?: number;
   completions?: number;
@@ -20,6 +26,11 @@ export interface JobSpec {
   suspend?: boolean;
   podReplacementPolicy?: string;
   podFailurePolicy?: { rules: PodFailurePolicyRule[] };
+  successPolicy?: { rules?: SuccessPolicyRule[] };
+  /** For `Indexed` Jobs: failures of one index, and how many indexes may fail. */
+  backoffLimitPerIndex?: number;
+  maxFailedIndexes?: number;
+  managedBy?: string;
   ttlSecondsAfterFinished?: number;
   template: PodTemplateSpec;
 }
@@ -45,6 +56,7 @@ export interface Job extends KubeObject {
     succeeded?: number;
     failed?: number;
     completedIndexes?: string;
+    failedIndexes?: string;
     uncountedTerminatedPods?: { succeeded?: string[]; failed?: string[] };
   };
 }

@@ -3,7 +3,8 @@
  * Source: k8s.io/apimachinery meta/v1 LabelSelectorAsSelector (behaviour).
  */
 import type { FieldError } from './field-error.ts';
-import { forbidden, notSupported, required } from './field-rule.ts';
+import { forbidden, invalid, required } from './field-rule.ts';
+import { labelKeyProblems, labelValueProblems } from './name-rules.ts';
 
 export interface LabelSelectorRequirement {
   key: string;
@@ -39,25 +40,44 @@ export const isEmptySelector = (selector: LabelSelector | undefined): boolean =>
   (selector?.matchExpressions ?? []).length === 0;
 
 export function validateSelector(selector: LabelSelector, path: string): FieldError[] {
-  return (selector.matchExpressions ?? []).flatMap(({ key, operator, values = [] }, index) => {
-    const where = `${path}.matchExpressions[${index}]`;
-    const errors: FieldError[] = [];
-    if (!operators.includes(operator))
-      errors.push(notSupported(`${where}.operator`, operator, operators));
-    else if (operator.endsWith('In') && values.length === 0)
-      errors.push(
-        required(`${where}.values`, "must be specified when `operator` is 'In' or 'NotIn'"),
-      );
-    else if (!operator.endsWith('In') && values.length > 0)
-      errors.push(
-        forbidden(
-          `${where}.values`,
-          "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
-        ),
-      );
-    if (!key) errors.push(required(`${where}.key`));
-    return errors;
-  });
+  const { matchLabels = {}, matchExpressions = [] } = selector;
+  const where = `${path}.matchLabels`;
+  return [
+    ...Object.entries(matchLabels).flatMap(([key, value]) => [
+      ...labelKeyProblems(key).map((problem) => invalid(where, key, problem)),
+      ...labelValueProblems(value).map((problem) => invalid(where, value, problem)),
+    ]),
+    ...matchExpressions.flatMap((requirement, index) =>
+      requirementProblems(requirement, `${path}.matchExpressions[${index}]`),
+    ),
+  ];
+}
+
+function requirementProblems(
+  { key, operator, values = [] }: LabelSelectorRequirement,
+  path: string,
+): FieldError[] {
+  const errors: FieldError[] = [];
+  if (!operators.includes(operator))
+    errors.push(invalid(`${path}.operator`, operator, 'not a valid selector operator'));
+  else if (operator.endsWith('In') && values.length === 0)
+    errors.push(required(`${path}.values`, "must be specified when `operator` is 'In' or 'NotIn'"));
+  else if (!operator.endsWith('In') && values.length > 0)
+    errors.push(
+      forbidden(
+        `${path}.values`,
+        "may not be specified when `operator` is 'Exists' or 'DoesNotExist'",
+      ),
+    );
+  errors.push(
+    ...labelKeyProblems(key ?? '').map((problem) => invalid(`${path}.key`, key ?? '', problem)),
+    ...values.flatMap((value, index) =>
+      labelValueProblems(value).map((problem) =>
+        invalid(`${path}.values[${index}]`, value, problem),
+      ),
+    ),
+  );
+  return errors;
 }
 
 /** As `kubectl get -o wide` and `status.selector` of a Scale show it. */
