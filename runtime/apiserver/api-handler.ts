@@ -8,6 +8,7 @@ import type { Clock } from '../std/clock.ts';
 import {
   patchTypes,
   readPatch,
+  refuseUnreadable,
   requireBody,
   writeContext,
   type ApiRequest,
@@ -119,6 +120,7 @@ export class ApiHandler {
     const target = this.findTarget(request.path);
     if (!target) return this.describe(request);
     if (target.isWatch) return this.reader.watch(request, target);
+    if (request.unreadable) throw refuseUnreadable(request, target.resource, request.unreadable);
     const { deprecationWarning } = target.resource.definition;
     if (deprecationWarning !== undefined) request.warnings.push(deprecationWarning);
     if (target.name === undefined) return this.handleCollection(request, target);

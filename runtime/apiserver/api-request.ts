@@ -2,11 +2,14 @@
  * A request as the handler sees it, and what is read from its query, body and media type. Pure.
  */
 import type { UserInfo } from './auth/user-info.ts';
+import type { UnreadableBody } from './codec/body-codec.ts';
 import { parseFieldSelector } from './field-selector.ts';
+import { jsonTypeOf } from './go-value.ts';
 import { isJsonObject } from './json-value.ts';
 import type { Resource } from './kind-registry.ts';
 import { parseLabelSelector } from './label-selector.ts';
 import { isBuiltinGroup } from './patch/merge-schema.ts';
+import { ENVELOPE_TYPE, summarize } from './object-body.ts';
 import { isTrue } from './query-flag.ts';
 import { parseWriteOptions, type OptionsKind } from './request-options.ts';
 import { StatusError, type StatusCause } from './status-error.ts';
@@ -21,6 +24,8 @@ export interface ApiRequest {
   readonly query: Readonly<Record<string, string>>;
   /** Parsed JSON that nobody else holds, or undefined. */
   readonly body: unknown;
+  /** `body` is undefined because the bytes are no JSON. */
+  readonly unreadable?: UnreadableBody;
   /** Media type without parameters. */
   readonly contentType: string;
   readonly user: UserInfo;
@@ -48,6 +53,9 @@ export const patchTypes: Readonly<Record<string, PatchType>> = {
 
 /** What a kind of a CRD takes. */
 const customPatchTypes = Object.keys(patchTypes).filter((type) => patchTypes[type] !== 'strategic');
+
+/** Told apart before anything else of a PATCH. */
+export const isPatchType = (contentType: string): boolean => Object.hasOwn(patchTypes, contentType);
 
 const optionsKinds: Readonly<Record<string, OptionsKind>> = {
   POST: 'CreateOptions',
@@ -115,13 +123,29 @@ export function requireBody(request: ApiRequest, { kind }: { readonly kind: stri
   // As upstream, where a null is an object with nothing set.
   if (body === null) return {};
   if (isJsonObject(body)) return body;
-  const problem =
-    body === undefined
-      ? 'unexpected end of JSON input (<empty>)'
-      : `${Array.isArray(body) ? 'a list' : `a ${typeof body}`} is no object`;
-  throw StatusError.badRequest(
-    `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${problem}`,
+  if (body === undefined)
+    throw unrecognized(kind, { problem: 'unexpected end of JSON input', text: '' });
+  const problem = `json: cannot unmarshal ${jsonTypeOf(body)} into Go value of type ${ENVELOPE_TYPE}`;
+  throw unrecognized(kind, { problem, text: JSON.stringify(body) });
+}
+
+const unrecognized = (kind: string, { problem, text }: UnreadableBody): StatusError =>
+  StatusError.badRequest(
+    `the object provided is unrecognized (must be of type ${kind}): couldn't get version/kind; json parse error: ${problem} (${summarize(text)})`,
   );
+
+/** How a body that is no JSON is refused, by what it was to be. */
+export function refuseUnreadable(
+  { method, contentType }: ApiRequest,
+  { kind }: { readonly kind: string },
+  unreadable: UnreadableBody,
+): StatusError {
+  const { problem } = unreadable;
+  if (method === 'DELETE')
+    return StatusError.badRequest(`couldn't get version/kind; json parse error: ${problem}`);
+  if (method !== 'PATCH') return unrecognized(kind, unreadable);
+  if (patchTypes[contentType] === 'strategic') return StatusError.badRequest(problem);
+  return StatusError.badRequest(`error decoding patch: ${problem}`);
 }
 
 export function readPatch(
@@ -138,7 +162,7 @@ export function readPatch(
     throw resource.custom
       ? StatusError.unsupportedMediaType(customPatchTypes)
       : StatusError.unsupportedPatchType();
-  if (request.body === undefined)
+  if (request.body === undefined && type !== 'apply')
     throw StatusError.badRequest('error decoding patch: unexpected end of JSON input');
   return { type, body: request.body, subresource, force: isTrue(request.query['force']) };
 }

@@ -2,7 +2,9 @@
  * How an object is to be deleted, from a DELETE's body (`DeleteOptions`) or else its query. Pure.
  * Source: k8s.io/apimachinery pkg/apis/meta/v1/validation; k8s.io/apiserver pkg/endpoints/handlers.
  */
+import { jsonTypeOf } from './go-value.ts';
 import { isJsonObject, type JsonObject } from './json-value.ts';
+import { ENVELOPE_TYPE } from './object-body.ts';
 import { invalidOptions, validateDryRun } from './request-options.ts';
 import { StatusError, type StatusCause } from './status-error.ts';
 
@@ -27,7 +29,9 @@ export function parseDeleteOptions(
   query: Readonly<Record<string, string>>,
 ): DeleteOptions {
   if (body !== undefined && body !== null && !isJsonObject(body))
-    throw StatusError.badRequest('the body of a delete must be DeleteOptions');
+    throw StatusError.badRequest(
+      `couldn't get version/kind; json parse error: json: cannot unmarshal ${jsonTypeOf(body)} into Go value of type ${ENVELOPE_TYPE}`,
+    );
   // As upstream: options in the body are all options; the query counts where there is no body.
   const given: JsonObject = isJsonObject(body) ? body : readQuery(query);
   const { kind = 'DeleteOptions', preconditions, propagationPolicy, orphanDependents } = given;

@@ -9,7 +9,7 @@ import type { Duplex } from 'node:stream';
 import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { ApiHandler } from './api-handler.ts';
-import type { ApiRequest } from './api-request.ts';
+import { isPatchType, type ApiRequest } from './api-request.ts';
 import type { ApiResponse } from './api-response.ts';
 import type { AccessGate } from './auth/access-gate.ts';
 import type { UserInfo } from './auth/user-info.ts';
@@ -173,13 +173,16 @@ export class HttpListener {
       query,
     });
     onForm(form);
-    const decoded = codec.decode(await bodies.read(request), mediaTypeOf(headers['content-type']));
+    const contentType = mediaTypeOf(headers['content-type']);
+    if (method === 'PATCH' && !isPatchType(contentType)) throw StatusError.unsupportedPatchType();
+    const decoded = codec.decode(await bodies.read(request), contentType);
     const warnings: string[] = [];
     const asked: ApiRequest = {
       method,
       path,
       query,
       body: decoded.value,
+      ...(decoded.unreadable ? { unreadable: decoded.unreadable } : {}),
       contentType: decoded.contentType,
       user,
       defaultFieldManager: managerOf(headers['user-agent']),

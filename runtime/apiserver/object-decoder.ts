@@ -19,6 +19,8 @@ export interface DecodeOptions {
   readonly source: 'body' | 'patch' | 'apply';
   /** Of a patch: what a refusal shows as the invalid value. */
   readonly shown?: () => string;
+  /** The object did not come as JSON text: wrong types are refused in other words. */
+  readonly isConverted?: boolean;
 }
 
 export interface ObjectDecoder {

@@ -220,7 +220,7 @@ export class StatusError extends Error {
       details: {
         ...(name === '' ? {} : { name }),
         ...(subject.group === '' ? {} : { group: subject.group }),
-        kind: subject.kind,
+        ...(subject.kind === '' ? {} : { kind: subject.kind }),
         causes,
       },
     });
@@ -267,6 +267,16 @@ export class StatusError extends Error {
     });
   }
 }
+
+/** Of a patch that leaves no object of its kind. @param shown what was patched, or the patch */
+export const invalidPatch = (shown: string, problem: string): StatusError =>
+  StatusError.invalid({ group: '', kind: '' }, '', [
+    {
+      reason: 'FieldValueInvalid',
+      message: `Invalid value: ${JSON.stringify(shown)}: ${problem}`,
+      field: 'patch',
+    },
+  ]);
 
 /** The answer to a delete that left nothing behind. */
 export function deletedStatus(resource: GroupResource, name: string, uid: string): SuccessStatus {

@@ -100,7 +100,7 @@ export class WriteCore {
     resource: Resource,
     object: KubeObject,
     context: WriteContext,
-    from: Pick<DecodeOptions, 'source' | 'shown'>,
+    from: Pick<DecodeOptions, 'source' | 'shown' | 'isConverted'>,
   ): KubeObject {
     const { fieldValidation, parseProblems, warnings } = context;
     if (!this.decoder || fieldValidation === undefined) return object;

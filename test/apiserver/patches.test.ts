@@ -83,9 +83,13 @@ describe('JSON patch (RFC 6902)', () => {
   const misfits: readonly [title: string, patch: unknown][] = [
     ['a test that fails', [{ op: 'test', path: '/a', value: 2 }]],
     ['a member that is not there', [{ op: 'remove', path: '/x' }]],
-    ['replacing what is not there', [{ op: 'replace', path: '/x', value: 1 }]],
+    ['replacing below what is not there', [{ op: 'replace', path: '/x/y', value: 1 }]],
+    ['testing what is not there', [{ op: 'test', path: '/x', value: 1 }]],
+    ['an unknown operation', [{ op: 'jump', path: '/a' }]],
+    ['an operation without a path', [{ op: 'add', value: 1 }]],
+    ['an addition of the whole', [{ op: 'add', path: '', value: {} }]],
     ['an index past the end', [{ op: 'add', path: '/l/5', value: 1 }]],
-    ['an index with a leading zero', [{ op: 'add', path: '/l/01', value: 1 }]],
+    ['a removal past the end', [{ op: 'remove', path: '/l/1' }]],
     ['a move into itself', [{ op: 'move', from: '/o', path: '/o/p' }]],
     ['a path through the prototype', [{ op: 'replace', path: '/__proto__/x', value: 1 }]],
   ];
@@ -93,13 +97,29 @@ describe('JSON patch (RFC 6902)', () => {
     it(`refuses ${title} with 422`, () =>
       assert.throws(() => applyJsonPatch({ a: 1, l: [1], o: { p: 1 } }, patch), hasCode(422)));
 
-  for (const patch of [
-    {},
-    [{ op: 'jump', path: '/a' }],
-    [{ op: 'add', path: 'a', value: 1 }],
-    [{ op: 'add', path: '/a' }],
-    [1],
-  ])
+  it('takes a missing member for null, as the real server does', () => {
+    const patch = (operation: object): unknown => applyJsonPatch({ a: 1 }, [operation]);
+    assert.deepEqual(patch({ op: 'replace', path: '/x', value: 1 }), { a: 1, x: 1 });
+    assert.deepEqual(patch({ op: 'test', path: '/x', value: null }), { a: 1 });
+    assert.deepEqual(patch({ op: 'add', path: '/x' }), { a: 1, x: null });
+  });
+
+  it('refuses to copy more than the largest body holds', () => {
+    const copies = Array.from({ length: 30 }, () => ({ op: 'copy', from: '/a', path: '/a/-' }));
+    assert.throws(() => applyJsonPatch({ a: ['x'.repeat(1_000)] }, copies), hasCode(422));
+  });
+
+  it('refuses more operations than the real server takes', () =>
+    assert.throws(
+      () =>
+        applyJsonPatch(
+          {},
+          Array.from({ length: 10_001 }, () => ({ op: 'add', path: '/a', value: 1 })),
+        ),
+      hasCode(413),
+    ));
+
+  for (const patch of [{}, [{ op: 1, path: '/a' }], [{ op: 'add', path: [] }], [1]])
     it(`refuses ${JSON.stringify(patch)} with 400`, () =>
       assert.throws(() => applyJsonPatch({}, patch), hasCode(400)));
 });
@@ -126,8 +146,9 @@ describe('strategic merge patch', () => {
           name: 'a',
           image: 'x:2',
           env: [
-            { name: 'A', value: '1' },
+            // What a patch adds comes first, unless it says otherwise.
             { name: 'B', value: '2' },
+            { name: 'A', value: '1' },
           ],
         },
         { name: 'b', image: 'y' },
@@ -163,7 +184,7 @@ describe('strategic merge patch', () => {
 
   it('adds to finalizers and takes one away by its directive', () => {
     const added = applyStrategicMergePatch(document, { metadata: { finalizers: ['two'] } }, schema);
-    assert.deepEqual((added as typeof document).metadata.finalizers, ['one', 'two']);
+    assert.deepEqual((added as typeof document).metadata.finalizers, ['two', 'one']);
     const removed = applyStrategicMergePatch(
       added,
       { metadata: { '$deleteFromPrimitiveList/finalizers': ['one'] } },
@@ -196,11 +217,36 @@ describe('strategic merge patch', () => {
       schema,
     );
     assert.deepEqual((containersOf(twice) as { ports?: unknown }[])[1]?.ports, [
-      { containerPort: 1 },
       { containerPort: 2, name: 'x' },
+      { containerPort: 1 },
     ]);
   });
 
-  it('refuses an item without its key with 400', () =>
-    assert.throws(() => patchContainers([{ image: 'z' }]), hasCode(400)));
+  it('keeps what $retainKeys names and nothing else', () => {
+    const patch = { spec: { strategy: { $retainKeys: ['type'], type: 'Recreate' } } };
+    const rolling = {
+      spec: { strategy: { type: 'RollingUpdate', rollingUpdate: { maxSurge: 1 } } },
+    };
+    assert.deepEqual(applyStrategicMergePatch(rolling, patch, schema), {
+      spec: { strategy: { type: 'Recreate' } },
+    });
+    const unnamed = { spec: { strategy: { $retainKeys: ['type'], rollingUpdate: {} } } };
+    assert.throws(() => applyStrategicMergePatch(rolling, unnamed, schema), hasCode(400));
+  });
+
+  it('refuses a list in another order than its own $setElementOrder', () => {
+    const spec = {
+      '$setElementOrder/containers': [{ name: 'a' }, { name: 'b' }],
+      containers: [{ name: 'b' }, { name: 'a' }],
+    };
+    const patch = { spec: { template: { spec } } };
+    assert.throws(() => applyStrategicMergePatch(document, patch, schema), /doesn't match/);
+  });
+
+  for (const [what, item] of [
+    ['without its key', { image: 'z' }],
+    ['with a directive that is none', { name: 'a', $patch: 'jump' }],
+  ] as const)
+    it(`refuses an item ${what} with 500, as the real server does`, () =>
+      assert.throws(() => patchContainers([item]), hasCode(500)));
 });

@@ -144,6 +144,8 @@ export class Normaliser {
       );
     return (
       masked
+        // A whole object, times and versions included, quoted in the refusal of a patch.
+        .replace(/Invalid value: "\{(?:[^"\\]|\\.)*\}": /g, 'Invalid value: "<object>": ')
         .replace(/resource version: \d+(, current: \d+| \(\d+\))?/g, 'resource version: <rv>')
         .replace(
           /ResourceVersion in (precondition|object meta): \d+/g,

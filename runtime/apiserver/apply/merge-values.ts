@@ -3,6 +3,7 @@
  * it has the type at all. Pure; shares what it does not change.
  * Source: sigs.k8s.io/structured-merge-diff typed (behaviour, texts of errors).
  */
+import { goValue } from '../go-value.ts';
 import { getKey, isJsonObject, setKey, type JsonObject } from '../json-value.ts';
 import { formatElement, isEmptySet, type FieldSet } from './field-set.ts';
 import { itemId, itemProblem, itemsById } from './path-element.ts';
@@ -201,19 +202,6 @@ function scalarProblem(
     default:
       return `expected any scalar, got &{${goValue(value)}}`;
   }
-}
-
-/** As Go prints a value of JSON: `x`, `[a b]`, `map[k:v]`. */
-export function goValue(value: unknown): string {
-  if (value === null || value === undefined) return '<nil>';
-  if (Array.isArray(value)) return `[${value.map(goValue).join(' ')}]`;
-  if (isJsonObject(value))
-    return `map[${Object.keys(value)
-      .sort()
-      .map((key) => `${key}:${goValue(value[key])}`)
-      .join(' ')}]`;
-  // Everything else is a scalar of JSON.
-  return String(value);
 }
 
 function goSyntax(value: unknown): string {

@@ -42,12 +42,20 @@ export interface DecodedBody {
   readonly contentType: string;
   /** What the parser found and got over, such as duplicate keys; in the words of strict decoding. */
   readonly problems: readonly string[];
+  /** The bytes are no JSON: `value` is undefined, and the handler knows how to refuse that. */
+  readonly unreadable?: UnreadableBody;
+}
+
+export interface UnreadableBody {
+  /** In the words of Go's parser. */
+  readonly problem: string;
+  readonly text: string;
 }
 
 export interface BodyCodec {
   /**
    * `contentType` is in lower case and without parameters.
-   * @throws {StatusError} 400 for bytes that cannot be read, 415 for a type.
+   * @throws {StatusError} 400 for bytes that cannot be read and are not meant as JSON, 415 for a type.
    */
   decode(bytes: Buffer, contentType: string): DecodedBody;
   /** @throws {StatusError} 406 when nothing that the client accepts can be made. */

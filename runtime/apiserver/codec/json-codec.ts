@@ -1,20 +1,20 @@
 /** Bodies and answers in JSON. */
 import { checkDepth } from '../json-value.ts';
-import { StatusError } from '../status-error.ts';
 import type { Rendering } from '../table.ts';
 import type { ServerWatchEvent } from '../watch.ts';
-import type { AnswerForm, EncodedBody } from './body-codec.ts';
+import type { AnswerForm, DecodedBody, EncodedBody } from './body-codec.ts';
+import { jsonSyntaxError } from './json-syntax-error.ts';
 
-/** @throws {StatusError} 400 for what is no JSON, or is nested too deeply. */
-export function parseJson(bytes: Buffer): unknown {
-  let body: unknown;
+/** @throws {StatusError} 400 for what is nested too deeply. */
+export function parseJson(text: string): Pick<DecodedBody, 'value' | 'unreadable'> {
+  let value: unknown;
   try {
-    body = JSON.parse(bytes.toString('utf8'));
-  } catch (error) {
-    throw StatusError.badRequest(`the body is not valid JSON: ${(error as Error).message}`);
+    value = JSON.parse(text);
+  } catch {
+    return { value: undefined, unreadable: { problem: jsonSyntaxError(text), text } };
   }
-  checkDepth(body);
-  return body;
+  checkDepth(value);
+  return { value };
 }
 
 /** @param isPretty indented, for people. */

@@ -50,10 +50,12 @@ export const makeNegotiatingCodec = (hasMessages: (path: string) => boolean): Bo
     if (contentType === YAML_TYPE)
       return { value: parseYaml(bytes, problems), contentType: JSON_TYPE, problems };
     if (jsonTypes.has(contentType) || (contentType === APPLY_TYPE && looksLikeJson(bytes))) {
-      const value = parseJson(bytes);
-      for (const path of findDuplicateKeys(bytes.toString('utf8'), value))
-        problems.push(`duplicate field ${JSON.stringify(path)}`);
-      return { value, contentType, problems };
+      const text = bytes.toString('utf8');
+      const parsed = parseJson(text);
+      if (!parsed.unreadable)
+        for (const path of findDuplicateKeys(text, parsed.value))
+          problems.push(`duplicate field ${JSON.stringify(path)}`);
+      return { ...parsed, contentType, problems };
     }
     if (contentType === APPLY_TYPE)
       return { value: parseYaml(bytes, problems), contentType, problems };

@@ -68,19 +68,5 @@ function patchShapeOf({ patchStrategy = '', patchMergeKey }: FieldSchema): ListS
   return patchMergeKey === undefined ? { type: 'set' } : { type: 'map', keys: [patchMergeKey] };
 }
 
-/** Values that an item has when it leaves a key field out, by the API's defaults. */
-const keyDefaults: Readonly<Record<string, string>> = { protocol: 'TCP' };
-
-/** The item's identity within its list as `[key, value]` pairs; undefined when a key is missing. */
-export function itemKeys(
-  item: Readonly<Record<string, unknown>>,
-  keys: readonly string[],
-): [string, unknown][] | undefined {
-  const pairs: [string, unknown][] = [];
-  for (const key of keys) {
-    const value = item[key] ?? keyDefaults[key];
-    if (value === undefined) return undefined;
-    pairs.push([key, value]);
-  }
-  return pairs;
-}
+/** The form names items by one key alone: a Service's port by `port`. */
+export const mergeKeyOf = ({ keys }: ListShape & { type: 'map' }): string => keys[0] ?? '';

@@ -8,7 +8,7 @@ import { findKindSchema, isBuiltinKind } from '../../apis/schema/type-table.ts';
 import type { JsonObject } from '../json-value.ts';
 import type { Resource } from '../kind-registry.ts';
 import { asWarnings, type DecodeOptions, type ObjectDecoder } from '../object-decoder.ts';
-import { StatusError } from '../status-error.ts';
+import { invalidPatch, StatusError } from '../status-error.ts';
 import { DecodeError, decodeObject } from './decode-value.ts';
 
 /** As upstream: nobody reads more. */
@@ -39,7 +39,8 @@ function decodeBuiltin(resource: Resource, object: KubeObject, options: DecodeOp
       unknown,
     ) as unknown as KubeObject;
   } catch (error) {
-    if (error instanceof DecodeError) throw refusal(resource, object, error.message, options);
+    if (error instanceof DecodeError)
+      throw refusal(resource, object, problemOf(error, options), options);
     throw error;
   }
   const problems = [
@@ -67,17 +68,14 @@ function refusal(
   { kind, version }: Resource,
   object: KubeObject,
   problem: string,
-  { source }: DecodeOptions,
+  { source, shown }: DecodeOptions,
 ): StatusError {
   if (source !== 'patch')
     return StatusError.badRequest(
       `${kind} in version ${JSON.stringify(version)} cannot be handled as a ${kind}: ${problem}`,
     );
-  return StatusError.invalid({ group: '', kind: '' }, '', [
-    {
-      reason: 'FieldValueInvalid',
-      message: `Invalid value: ${JSON.stringify(JSON.stringify(object))}: ${problem}`,
-      field: 'patch',
-    },
-  ]);
+  return invalidPatch(shown?.() ?? JSON.stringify(object), problem);
 }
+
+const problemOf = (error: DecodeError, { isConverted }: DecodeOptions): string =>
+  isConverted ? (error.converterMessage ?? error.message) : error.message;

@@ -20,7 +20,15 @@ const INT32_MAX = 2 ** 31;
 const BASE64 = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
 
 /** The JSON does not fit into the type. The message is that of Go's decoder. */
-export class DecodeError extends Error {}
+export class DecodeError extends Error {
+  /** The same in the words of Kubernetes' converter, which strategic patches go through. */
+  readonly converterMessage: string | undefined;
+
+  constructor(message: string, converterMessage?: string) {
+    super(message);
+    this.converterMessage = converterMessage;
+  }
+}
 
 interface Place {
   /** Go's struct that declares the field. */
@@ -273,7 +281,37 @@ function mismatch(
   const { owner, field, goType = goNameOf(type) } = place;
   return new DecodeError(
     `json: cannot unmarshal ${text} into Go struct field ${owner}.${field} of type ${goType}`,
+    converterText(value, type, goType),
   );
+}
+
+function converterText(value: unknown, type: ValueType, goType: string): string {
+  switch (type.form) {
+    case 'object':
+      return `cannot restore struct from: ${goKindOf(value)}`;
+    case 'list':
+      return `cannot restore slice from ${goKindOf(value)}`;
+    case 'map':
+      return `cannot restore map from ${goKindOf(value)}`;
+    default: {
+      const isNumeric = type.form === 'scalar' && /^(int|double)/.test(type.scalar);
+      // Go converts whole numbers to texts, and numbers to each other; the converter then says no.
+      const isConvertible =
+        typeof value === 'number' &&
+        (isNumeric ||
+          (goKindOf(value) === 'int64' && type.form === 'scalar' && type.scalar === 'string'));
+      return isConvertible
+        ? `cannot convert ${goKindOf(value)} to ${goType}`
+        : `unrecognized type: ${goNameOf(type)}`;
+    }
+  }
+}
+
+function goKindOf(value: unknown): string {
+  if (Array.isArray(value)) return 'slice';
+  if (isJsonObject(value)) return 'map';
+  if (typeof value === 'number') return Number.isInteger(value) ? 'int64' : 'float64';
+  return typeof value === 'boolean' ? 'bool' : 'string';
 }
 
 function describe(value: unknown): string {
