@@ -13,7 +13,7 @@ import { isPatchType, type ApiRequest } from './api-request.ts';
 import type { ApiResponse } from './api-response.ts';
 import type { AccessGate } from './auth/access-gate.ts';
 import type { UserInfo } from './auth/user-info.ts';
-import type { AnswerForm, BodyCodec } from './codec/body-codec.ts';
+import type { AnswerForm, BodyCodec, DecodedBody } from './codec/body-codec.ts';
 import { makeJsonForm } from './codec/json-codec.ts';
 import { isClosed, type HttpRequest, type HttpResponse } from './http/http-streams.ts';
 import { classifyRequest, InFlight, type RequestClass } from './http/in-flight.ts';
@@ -174,8 +174,12 @@ export class HttpListener {
     });
     onForm(form);
     const contentType = mediaTypeOf(headers['content-type']);
-    if (method === 'PATCH' && !isPatchType(contentType)) throw StatusError.unsupportedPatchType();
-    const decoded = codec.decode(await bodies.read(request), contentType);
+    const bytes = await bodies.read(request);
+    // What is no patch is refused where its path is known to take patches at all.
+    const decoded: DecodedBody =
+      method === 'PATCH' && !isPatchType(contentType)
+        ? { value: undefined, contentType, problems: [] }
+        : codec.decode(bytes, contentType);
     const warnings: string[] = [];
     const asked: ApiRequest = {
       method,

@@ -166,6 +166,8 @@ function validateOwners({ ownerReferences }: ObjectMeta): StatusCause[] {
   if (ownerReferences === undefined) return [];
   const field = 'metadata.ownerReferences';
   if (!Array.isArray(ownerReferences)) return [invalid(field, ownerReferences, 'must be a list')];
+  if (!ownerReferences.every((reference) => isJsonObject(reference)))
+    return [invalid(field, ownerReferences, 'must be a list of references')];
   const causes = ownerReferences.flatMap((reference) => validateOwner(reference, field));
   let controller: string | undefined;
   for (const reference of ownerReferences) {

@@ -135,7 +135,7 @@ describe('API server', () => {
         { kind: 'Secret', metadata: { name: 'a' } },
         400,
         'BadRequest',
-        /does not match the expected kind/,
+        /cannot be handled as a ConfigMap/,
       ],
       [
         'another namespace',
