@@ -5,6 +5,17 @@ import { startApi, type Api } from './api-harness.ts';
 
 const RUNS = 1_500;
 
+/** The 500s that kube-apiserver 1.36 gives to what a client sent, by how they begin. */
+const fixedRefusals: readonly string[] = [
+  'resourceVersion should not be set on objects to be created',
+  'strconv.ParseUint: parsing ',
+  'failed to create typed patch object ',
+  'unknown patch type: ',
+  'map: map[',
+  'merging lists cannot yet be specified in the patch',
+  'The order in patch list:',
+];
+
 describe('API server under random requests', () => {
   let api: Api;
   before(async () => {
@@ -130,7 +141,13 @@ describe('API server under random requests', () => {
         // As the real server: its store, and not its front, refuses the version of a single object.
         const isNoVersion =
           status === 500 && answer.message.startsWith('resourceVersion: Invalid value: ');
-        const isRefusal = (status >= 400 && status < 500) || isVersionTooLarge || isNoVersion;
+        // As the real server: patches and versions whose refusal has no reason there.
+        const isFixedRefusal =
+          status === 500 &&
+          answer.reason === undefined &&
+          fixedRefusals.some((start) => answer.message.startsWith(start));
+        const isRefusal =
+          (status >= 400 && status < 500) || isVersionTooLarge || isNoVersion || isFixedRefusal;
         assert.ok(
           (status >= 200 && status < 300) || isRefusal,
           `${status} ${JSON.stringify(answer)}`,
