@@ -15,10 +15,9 @@ import {
 } from './api-request.ts';
 import type { ApiResponse, QuestionHandler, SubresourceHandler } from './api-response.ts';
 import { deleteCollection, deleteContext } from './collection-deletion.ts';
-import { healthPaths, makeDocument } from './discovery.ts';
-import { makeAggregatedDiscovery } from './discovery-documents.ts';
+import { healthPaths } from './discovery.ts';
+import { answerDocument } from './document-answers.ts';
 import type { KindRegistry, Resource } from './kind-registry.ts';
-import { findOpenApiUrl } from './openapi/openapi-documents.ts';
 import { andThen, type MaybePromise } from './maybe-promise.ts';
 import { parseDeleteOptions } from './delete-options.ts';
 import type { ObjectDeleter } from './object-deleter.ts';
@@ -60,10 +59,6 @@ export interface ApiHandlerOptions {
   readonly serverAddress: () => string;
 }
 
-const AGGREGATED_DISCOVERY_TYPE =
-  'application/json;g=apidiscovery.k8s.io;v=v2;as=APIGroupDiscoveryList';
-
-const IMMUTABLE = { 'Cache-Control': 'public, immutable', Vary: 'Accept' };
 const pageNotFound: ApiResponse = { type: 'text', code: 404, body: '404 page not found\n' };
 /** First segments of the paths that are served beside those of groups. */
 const knownRoots = new Set([
@@ -118,7 +113,7 @@ export class ApiHandler {
   handle(request: ApiRequest): MaybePromise<ApiResponse> {
     if (!request.isTrusted && this.isNobodysPath(request.path)) return pageNotFound;
     const target = this.findTarget(request.path);
-    if (!target) return this.describe(request);
+    if (!target) return answerDocument(request, { ...this.options, isServed: this.isServed });
     if (target.isWatch) return this.reader.watch(request, target);
     if (request.unreadable) throw refuseUnreadable(request, target.resource, request.unreadable);
     const { deprecationWarning } = target.resource.definition;
@@ -305,38 +300,6 @@ export class ApiHandler {
       ...this.reader.rendered(request, resource, code, object),
       durable,
     }));
-  }
-
-  private describe(request: ApiRequest): MaybePromise<ApiResponse> {
-    const path = request.path.length > 1 ? request.path.replace(/\/$/, '') : request.path;
-    if (healthPaths.some((prefix) => path === prefix || path.startsWith(`${prefix}/`)))
-      return { type: 'text', code: 200, body: 'ok' };
-    const own = this.options.documents?.get(path);
-    if (own && request.method === 'GET')
-      return andThen(own(), (body) => ({ type: 'json', code: 200, body }));
-    const { registry } = this.options;
-    if (request.wantsAggregatedDiscovery && (path === '/api' || path === '/apis'))
-      return {
-        type: 'json',
-        code: 200,
-        body: makeAggregatedDiscovery(registry, this.isServed, path === '/api'),
-        contentType: AGGREGATED_DISCOVERY_TYPE,
-        isTagged: true,
-        headers: { 'Cache-Control': 'public', Vary: 'Accept' },
-      };
-    const { serverAddress } = this.options;
-    const body = makeDocument(registry, path, { isServed: this.isServed, serverAddress });
-    if (body === undefined) throw StatusError.unknownPath();
-    // As upstream, where the list of groups is told whatever the method.
-    if (request.method !== 'GET' && path !== '/apis') throw StatusError.methodNotAllowed();
-    const { hash } = request.query;
-    if (hash === undefined || !path.startsWith('/openapi/v3/'))
-      return { type: 'json', code: 200, body, isTagged: path.startsWith('/openapi/v') };
-    const current = findOpenApiUrl(registry, path);
-    // The address is that of a document that never changes: whoever has an old one is sent on.
-    return current?.endsWith(`hash=${hash}`)
-      ? { type: 'json', code: 200, body, isTagged: true, headers: IMMUTABLE }
-      : { type: 'text', code: 301, body: '', headers: { Location: current ?? path } };
   }
 }
 

@@ -23,6 +23,8 @@ export type ApiResponse =
       readonly type: 'text';
       readonly code: number;
       readonly body: string;
+      /** Empty for an answer without one. @default text/plain */
+      readonly contentType?: string;
       readonly headers?: Readonly<Record<string, string>>;
     }
   | {

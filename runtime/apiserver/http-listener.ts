@@ -212,7 +212,7 @@ export class HttpListener {
     const acceptEncoding = request.headers['accept-encoding'];
     switch (answer.type) {
       case 'text': {
-        const contentType = 'text/plain; charset=utf-8';
+        const { contentType = 'text/plain; charset=utf-8' } = answer;
         const encoded = { bytes: Buffer.from(answer.body), contentType };
         setHeaders(response, answer.headers);
         return sendAnswer(response, answer.code, encoded, { acceptEncoding });

@@ -7,6 +7,7 @@ import { applyCases } from './cases/apply.ts';
 import { deleteCases } from './cases/delete.ts';
 import { kindCases } from './cases/kinds.ts';
 import { accessCases } from './cases/access.ts';
+import { openapiCases } from './cases/openapi.ts';
 import { protobufCases } from './cases/protobuf.ts';
 import { yamlCases } from './cases/yaml.ts';
 import { discoveryCases } from './cases/discovery.ts';
@@ -28,6 +29,7 @@ export const topics: Readonly<Record<string, readonly Case[]>> = {
   access: accessCases,
   protobuf: protobufCases,
   yaml: yamlCases,
+  openapi: openapiCases,
   kinds: kindCases,
   crd: crdCases,
 };

@@ -40,7 +40,10 @@ export async function sendAnswer(
     response.setHeader('Content-Encoding', 'gzip');
     response.setHeader('Vary', 'Accept-Encoding');
   }
-  response.writeHead(code, { 'Content-Type': contentType, 'Content-Length': bytes.length });
+  response.writeHead(code, {
+    ...(contentType === '' ? {} : { 'Content-Type': contentType }),
+    'Content-Length': bytes.length,
+  });
   response.end(bytes);
 }
 

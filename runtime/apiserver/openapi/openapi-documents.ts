@@ -41,7 +41,7 @@ function buildIndex(registry: KindRegistry): OpenApiIndex {
   for (const [group, versions] of registry.groups)
     for (const version of versions) {
       const path = groupVersionPath(group, version);
-      const hash = createHash('sha256')
+      const hash = createHash('sha512')
         .update(JSON.stringify(makeOpenApi(registry, path)))
         .digest('hex')
         .toUpperCase();

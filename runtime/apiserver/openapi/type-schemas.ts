@@ -58,7 +58,7 @@ export class TypeSchemas {
       if (field.required) required.push(field.name);
     }
     schema['properties'] = properties;
-    if (required.length > 0) schema['required'] = required.sort();
+    if (required.length > 0) schema['required'] = required;
     if (isAtomic) schema['x-kubernetes-map-type'] = 'atomic';
     if (unions) schema['x-kubernetes-unions'] = unions;
   }
@@ -73,8 +73,18 @@ export class TypeSchemas {
       ...(patchStrategy === undefined ? {} : { 'x-kubernetes-patch-strategy': patchStrategy }),
       ...(patchMergeKey === undefined ? {} : { 'x-kubernetes-patch-merge-key': patchMergeKey }),
     };
-    const value = this.describeValue(type);
-    // Beside a reference nothing counts in version 3, so it goes into a list of one.
+    // What is no pointer is never unset, and is written whatever it is unless it may be left out.
+    const isStruct = type.form === 'object' || isStructLike(type);
+    if (this.version === 3 && !field.pointer && field.default === undefined) {
+      const zero = type.form === 'scalar' && !field.omitEmpty ? zeros[type.scalar] : undefined;
+      if (isStruct) extensions['default'] = {};
+      else if (zero !== undefined) extensions['default'] = zero;
+    }
+    return this.withExtensions(this.describeValue(type), extensions);
+  }
+
+  /** Beside a reference nothing counts in version 3, so it goes into a list of one. */
+  private withExtensions(value: JsonObject, extensions: JsonObject): JsonObject {
     if (this.version === 3 && value['$ref'] !== undefined && Object.keys(extensions).length > 0)
       return { allOf: [value], ...extensions };
     return { ...value, ...extensions };
@@ -85,9 +95,9 @@ export class TypeSchemas {
       case 'object':
         return this.refer(type.typeName);
       case 'list':
-        return { type: 'array', items: this.describeValue(type.item) };
+        return { type: 'array', items: this.describeItem(type.item) };
       case 'map':
-        return { type: 'object', additionalProperties: this.describeValue(type.item) };
+        return { type: 'object', additionalProperties: this.describeItem(type.item) };
       case 'special':
         return this.describeSpecial(type.special);
       default:
@@ -95,7 +105,28 @@ export class TypeSchemas {
     }
   }
 
+  /** What lists and maps hold is there or not, and never unset. */
+  private describeItem(type: ValueType): JsonObject {
+    const value = this.describeValue(type);
+    if (this.version === 2) return value;
+    if (type.form === 'object' || isStructLike(type))
+      return this.withExtensions(value, { default: {} });
+    if (type.form !== 'scalar') return value;
+    const zero = zeros[type.scalar];
+    return zero === undefined ? value : { ...value, default: zero };
+  }
+
   private describeSpecial(special: SpecialType): JsonObject {
+    const name = specialNames[special];
+    if (name === undefined)
+      return special === 'string-list'
+        ? { type: 'array', items: this.describeItem({ form: 'scalar', scalar: 'string' }) }
+        : {};
+    this.schemas[name] ??= this.describeSpecialType(special);
+    return { $ref: refPrefix[this.version] + name };
+  }
+
+  private describeSpecialType(special: SpecialType): JsonObject {
     switch (special) {
       case 'quantity':
         return this.version === 2
@@ -111,13 +142,39 @@ export class TypeSchemas {
       case 'fields':
       case 'raw':
         return { type: 'object' };
-      case 'string-list':
-        return { type: 'array', items: { type: 'string' } };
       default:
         return {};
     }
   }
 }
+
+const MACHINERY = 'io.k8s.apimachinery.pkg';
+const EXTENSIONS = 'io.k8s.apiextensions-apiserver.pkg.apis.apiextensions.v1';
+/** Types whose JSON does not follow from their fields have schemas of their own. */
+const specialNames: Readonly<Partial<Record<SpecialType, string>>> = {
+  quantity: `${MACHINERY}.api.resource.Quantity`,
+  'int-or-string': `${MACHINERY}.util.intstr.IntOrString`,
+  time: `${MACHINERY}.apis.meta.v1.Time`,
+  'micro-time': `${MACHINERY}.apis.meta.v1.MicroTime`,
+  fields: `${MACHINERY}.apis.meta.v1.FieldsV1`,
+  raw: `${MACHINERY}.runtime.RawExtension`,
+  json: `${EXTENSIONS}.JSON`,
+  'schema-or-array': `${EXTENSIONS}.JSONSchemaPropsOrArray`,
+  'schema-or-boolean': `${EXTENSIONS}.JSONSchemaPropsOrBool`,
+  'schema-or-strings': `${EXTENSIONS}.JSONSchemaPropsOrStringArray`,
+};
+
+const isStructLike = (type: ValueType): boolean =>
+  type.form === 'special' && type.special === 'raw';
+
+/** Go's zero values, where version 3 names them. */
+const zeros: Readonly<Record<string, string | number | boolean | undefined>> = {
+  string: '',
+  boolean: false,
+  int32: 0,
+  int64: 0,
+  double: 0,
+};
 
 const scalars: Readonly<Record<string, JsonObject>> = {
   string: { type: 'string' },
