@@ -89,7 +89,9 @@ const withoutProse = (value: unknown): unknown => {
     .map(([key, item]): [string, unknown] => [
       key,
       // A set, in any order.
-      key === 'required' && Array.isArray(item) ? item.toSorted() : withoutProse(item),
+      key === 'required' && Array.isArray(item)
+        ? (item as string[]).toSorted()
+        : withoutProse(item),
     ]);
   const [only, ...others] = entries;
   return only?.[0] === 'allOf' && others.length === 0 && Array.isArray(only[1])
