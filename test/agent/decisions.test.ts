@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 
 import { parseAddressPlan } from '../../runtime/agent/network/address-plan.ts';
 import { expandReferences, resolveEnv } from '../../runtime/agent/pods/pod-env.ts';
-import { makePodStatus } from '../../runtime/agent/pods/pod-status.ts';
+import { type ContainerProgress, makePodStatus } from '../../runtime/agent/pods/pod-status.ts';
 import { decideRestart, freshHistory } from '../../runtime/agent/pods/restart-decision.ts';
 import {
   advanceProbe,
@@ -143,10 +143,12 @@ describe('the status of a pod', () => {
     restartCount: 0,
     isFinished: false,
   };
-  const status = (progress: object, previous?: Pod['status']) =>
+  const status = (progress: Partial<ContainerProgress>, previous?: Pod['status']) =>
     makePodStatus({
       previous,
       containers: [{ ...container, ...progress }],
+      inits: [],
+      isOver: progress.isFinished === true,
       podIP: '10.0.0.2',
       hostIP: '10.0.0.1',
       startTime: '2030-01-01T00:00:00Z',

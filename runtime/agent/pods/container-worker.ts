@@ -2,7 +2,12 @@
  * The life of one container of a pod: starts it, watches its probes, starts it again when it ends as
  * its restart policy says, and stops it. Knows nothing of the API: its owner turns `progress` into status.
  */
-import type { Container, ContainerState, ContainerStatus } from '../../apis/core/types.ts';
+import type {
+  Container,
+  ContainerState,
+  ContainerStatus,
+  LifecycleHandler,
+} from '../../apis/core/types.ts';
 import type { CancelTimer, Clock } from '../../std/clock.ts';
 import {
   type ContainerExit,
@@ -12,6 +17,8 @@ import {
   StartError,
   type StartRequest,
 } from '../driver.ts';
+import { HOOK_MS_MAX, runLifecycleHook } from '../probes/lifecycle-hook.ts';
+import type { ProbeTarget } from '../probes/probe-attempt.ts';
 import { Prober } from '../probes/prober.ts';
 import type { ContainerProgress } from './pod-status.ts';
 import { decideRestart, freshHistory, startRetryMs } from './restart-decision.ts';
@@ -36,6 +43,7 @@ export interface ContainerWorkerOptions {
   readonly onEvent: (type: 'Normal' | 'Warning', reason: string, message: string) => void;
 }
 
+const AFTER_HOOK_MS_MIN = 2_000;
 const REASONS_OF_IMAGES = new Set(['ErrImagePull', 'InvalidImageName']);
 
 export class ContainerWorker {
@@ -44,6 +52,7 @@ export class ContainerWorker {
   private lastState: ContainerState | undefined;
   private running: RunningContainer | undefined;
   private prober: Prober | undefined;
+  private target: ProbeTarget | undefined;
   private history = freshHistory;
   private startFailures = 0;
   private attempt = 0;
@@ -120,7 +129,7 @@ export class ContainerWorker {
       return;
     }
     this.startFailures = 0;
-    this.watch(running);
+    this.watch(running, true);
     this.options.onSpawned(this.attempt);
     this.options.onEvent('Normal', 'Started', `Started container ${this.options.container.name}`);
     this.options.onChange();
@@ -138,7 +147,7 @@ export class ContainerWorker {
     this.lastState = known.lastState;
     this.imageID = record.imageID;
     if (running) {
-      this.watch(running);
+      this.watch(running, false);
       this.options.onChange();
       return;
     }
@@ -172,8 +181,9 @@ export class ContainerWorker {
     if (!this.running) return;
     const { container, onEvent } = this.options;
     onEvent('Normal', 'Killing', `Stopping container ${container.name}`);
-    this.askToEnd(this.running, graceMs);
-    await this.running.exited;
+    const { running } = this;
+    await this.askToEnd(running, graceMs);
+    await running.exited;
   }
 
   /** Lets go of it: the container runs on, and a later process adopts it. */
@@ -186,7 +196,7 @@ export class ContainerWorker {
 
   private startedAtMs = 0;
 
-  private watch(running: RunningContainer): void {
+  private watch(running: RunningContainer, isNew: boolean): void {
     const { clock, container, reachablePort } = this.options;
     const { record } = running;
     this.running = running;
@@ -194,15 +204,16 @@ export class ContainerWorker {
     this.startedAtMs = record.startedAtMs;
     this.imageID = record.imageID;
     this.containerID = `knit://${record.id}`;
-    this.state = { running: { startedAt: isoSeconds(record.startedAtMs) } };
-    this.prober = new Prober({
+    const target: ProbeTarget = {
+      podIP: this.podIP,
+      container,
+      reachablePort,
+      exec: (command, timeoutMs) => running.exec(command, timeoutMs),
+    };
+    this.target = target;
+    const prober = new Prober({
       clock,
-      target: {
-        podIP: this.podIP,
-        container,
-        reachablePort,
-        exec: (command, timeoutMs) => running.exec(command, timeoutMs),
-      },
+      target,
       onStarted: () => this.change(() => (this.isStarted = true)),
       onReady: (isReady) => this.change(() => (this.isReady = isReady)),
       onFailure: (kind, message) =>
@@ -210,13 +221,49 @@ export class ContainerWorker {
       onUnhealthy: (kind) => {
         const why = `Container ${container.name} failed ${kind} probe, will be restarted`;
         this.options.onEvent('Normal', 'Killing', why);
-        this.askToEnd(running, this.options.graceMs);
+        void this.askToEnd(running, this.graceMsOf(kind));
       },
     });
+    this.prober = prober;
     void running.exited.then((exit) => {
       if (this.running === running) this.end(exit);
     });
-    this.prober.start();
+    const postStart = isNew ? container.lifecycle?.postStart : undefined;
+    const begin = (): void => {
+      this.state = { running: { startedAt: isoSeconds(record.startedAtMs) } };
+      prober.start();
+    };
+    if (postStart) void this.runPostStart(postStart, running, begin);
+    else begin();
+  }
+
+  /** Until it has succeeded the container does not count as running; a failure ends it. */
+  private async runPostStart(
+    handler: LifecycleHandler,
+    running: RunningContainer,
+    begin: () => void,
+  ): Promise<void> {
+    const { clock, container, onEvent, onChange, graceMs } = this.options;
+    const target = this.target;
+    if (!target) return;
+    const options = { timeoutMs: HOOK_MS_MAX, clock };
+    const { isSuccess, message } = await runLifecycleHook(handler, target, options);
+    if (this.running !== running || this.isStopping) return;
+    if (isSuccess) {
+      begin();
+      onChange();
+      return;
+    }
+    onEvent('Warning', 'FailedPostStartHook', `PostStartHook failed: ${message}`);
+    onEvent('Normal', 'Killing', `FailedPostStartHook: container ${container.name} will be ended`);
+    await this.askToEnd(running, graceMs);
+  }
+
+  private graceMsOf(kind: 'startup' | 'liveness' | 'readiness'): number {
+    const { container, graceMs } = this.options;
+    const probe = kind === 'startup' ? container.startupProbe : container.livenessProbe;
+    const seconds = probe?.terminationGracePeriodSeconds;
+    return seconds === undefined ? graceMs : seconds * 1000;
   }
 
   /** Where probes go; set by the owner before the first start. */
@@ -228,10 +275,25 @@ export class ContainerWorker {
     if (before[0] !== this.isStarted || before[1] !== this.isReady) this.options.onChange();
   }
 
-  private askToEnd(running: RunningContainer, graceMs: number): void {
+  /** The hook first, within the same grace period; resolves when the container has been asked. */
+  private async askToEnd(running: RunningContainer, graceMs: number): Promise<void> {
+    const { clock, container, onEvent } = this.options;
+    const preStop = container.lifecycle?.preStop;
+    const askedAtMs = clock.now();
+    if (preStop && this.target && graceMs > 0 && this.state.running) {
+      const options = { timeoutMs: graceMs, clock };
+      const hook = runLifecycleHook(preStop, this.target, options);
+      const outcome = await Promise.race([hook, running.exited.then(() => undefined)]);
+      if (this.running !== running) return;
+      if (outcome?.isSuccess === false)
+        onEvent('Warning', 'FailedPreStopHook', `PreStopHook failed: ${outcome.message}`);
+    }
     running.terminate();
     this.cancelKill?.();
-    this.cancelKill = this.options.clock.after(graceMs, () => running.kill());
+    const leftMs = graceMs - (clock.now() - askedAtMs);
+    // As kubelet: who has used up the period with its hook gets a little to end.
+    const killMs = preStop ? Math.max(AFTER_HOOK_MS_MIN, leftMs) : graceMs;
+    this.cancelKill = clock.after(killMs, () => running.kill());
   }
 
   private failToStart(error: unknown): void {

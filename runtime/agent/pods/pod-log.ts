@@ -49,6 +49,18 @@ export class LogWatch {
     return marks.findLast(({ ms }) => ms <= fromMs)?.bytes ?? 0;
   }
 
+  /**
+   * When a byte of the log was written, in ms since the epoch: the first look that saw it, which may be
+   * a second late, or now where none has. After a restart of the agent older bytes are as old as that.
+   */
+  timeAt(path: string, offset: number): number {
+    const marks = this.marks.get(path) ?? [];
+    // They grow, and the one that is wanted is mostly among the last.
+    let index = marks.length;
+    while (index > 0 && (marks[index - 1]?.bytes ?? 0) > offset) index--;
+    return marks[index]?.ms ?? this.clock.now();
+  }
+
   close(): void {
     this.cancel();
   }
@@ -91,43 +103,109 @@ export interface ReadLogOptions {
   readonly pollMs?: number;
   /** With `follow`: whether more may come. */
   readonly isOpen: () => boolean;
+  /** With timestamps: when the byte at that offset was written, in ms since the epoch. */
+  readonly timeAt?: ((offset: number) => number) | undefined;
 }
 
 /**
- * The log's bytes; with `follow` until the container's log is closed. A missing file is an empty log.
- * The file is opened once, so that what was written last is read also when the pod is removed, and
- * its log moved, in between; `locate` says where it is at that moment.
+ * The log's bytes; with `follow` until the container's log is closed, also when it is cut in between. A
+ * missing file is an empty log. The file is opened once, so that what was written last is read also when
+ * the pod is removed, and its log moved, in between; `locate` says where it is at that moment.
  */
 export async function* readLog(
   locate: () => string,
   options: ReadLogOptions,
 ): AsyncIterable<Uint8Array> {
+  const { timeAt, follow, isOpen, tailLines, clock, pollMs = FOLLOW_POLL_MS } = options;
+  const stamp = timeAt ? new LineStamper(timeAt) : undefined;
   let offset = options.offset ?? 0;
   let file: number | undefined;
   try {
     for (;;) {
-      const isLast = !options.follow || !options.isOpen();
+      const isLast = !follow || !isOpen();
       if (file === undefined) {
         file = openIfThere(locate());
-        if (file !== undefined && options.tailLines !== undefined)
-          offset = Math.max(offset, findTail(file, options.tailLines));
+        if (file !== undefined && tailLines !== undefined)
+          offset = Math.max(offset, findTail(file, tailLines));
       }
       if (file !== undefined) {
-        const { size } = fstatSync(file);
-        if (size < offset) offset = 0;
-        while (offset < size) {
-          const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, size - offset));
-          const { bytesRead } = await read(file, chunk, 0, chunk.length, offset);
-          if (bytesRead === 0) break;
-          offset += bytesRead;
-          yield chunk.subarray(0, bytesRead);
+        if (fstatSync(file).size < offset) {
+          // It was cut; what was written between the last look and that is in the other file.
+          yield* readRotated(locate(), offset, stamp);
+          offset = 0;
+        }
+        for await (const chunk of readFrom(file, offset)) {
+          yield stamp ? stamp.add(chunk, offset) : chunk;
+          offset += chunk.length;
         }
       }
       if (isLast) return;
-      await sleep(options.clock, options.pollMs ?? FOLLOW_POLL_MS);
+      await sleep(clock, pollMs);
     }
   } finally {
     if (file !== undefined) closeSync(file);
+  }
+}
+
+async function* readRotated(
+  path: string,
+  from: number,
+  stamp: LineStamper | undefined,
+): AsyncIterable<Uint8Array> {
+  const file = openIfThere(rotatedLog(path));
+  if (file === undefined) return;
+  let offset = from;
+  try {
+    for await (const chunk of readFrom(file, offset)) {
+      yield stamp ? stamp.add(chunk, offset) : chunk;
+      offset += chunk.length;
+    }
+  } finally {
+    closeSync(file);
+  }
+}
+
+/** What the file holds now, from an offset on. */
+async function* readFrom(file: number, from: number): AsyncIterable<Buffer> {
+  const { size } = fstatSync(file);
+  for (let offset = from; offset < size;) {
+    const chunk = Buffer.allocUnsafe(Math.min(READ_CHUNK_BYTES, size - offset));
+    const { bytesRead } = await read(file, chunk, 0, chunk.length, offset);
+    if (bytesRead === 0) return;
+    offset += bytesRead;
+    yield chunk.subarray(0, bytesRead);
+  }
+}
+
+const NEWLINE = 0x0a;
+
+/** Puts before each line when it was written, as kubectl shows it. */
+class LineStamper {
+  private readonly timeAt: (offset: number) => number;
+  private isAtStart = true;
+
+  constructor(timeAt: (offset: number) => number) {
+    this.timeAt = timeAt;
+  }
+
+  /** @param offset of the chunk's first byte in the log */
+  add(chunk: Buffer, offset: number): Buffer {
+    const parts: Buffer[] = [];
+    for (let start = 0; start < chunk.length;) {
+      if (this.isAtStart) parts.push(this.makeStamp(offset + start));
+      const newline = chunk.indexOf(NEWLINE, start);
+      const end = newline < 0 ? chunk.length : newline + 1;
+      parts.push(chunk.subarray(start, end));
+      this.isAtStart = newline >= 0;
+      start = end;
+    }
+    return Buffer.concat(parts);
+  }
+
+  private makeStamp(offset: number): Buffer {
+    const time = new Date(this.timeAt(offset)).toISOString();
+    // Nine digits, as Go writes them.
+    return Buffer.from(`${time.slice(0, -1)}000000Z `);
   }
 }
 
@@ -151,7 +229,7 @@ function findTail(file: number, lines: number): number {
     readSync(file, chunk, 0, chunk.length, start);
     for (let index = chunk.length - 1; index >= 0; index--)
       // The newline at the very end closes the last line, it begins none.
-      if (chunk[index] === 0x0a && start + index !== size - 1 && --left === 0)
+      if (chunk[index] === NEWLINE && start + index !== size - 1 && --left === 0)
         return start + index + 1;
   }
   return 0;

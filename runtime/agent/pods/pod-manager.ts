@@ -48,6 +48,8 @@ export interface PodLogRequest {
   readonly sinceTimeMs?: number;
   /** The attempt before the last restart. @default false */
   readonly previous?: boolean;
+  /** Each line is preceded by when it was written, known to the second. @default false */
+  readonly timestamps?: boolean;
 }
 
 export interface PodExecRequest extends OpenExecRequest {
@@ -150,6 +152,7 @@ export class PodManager {
       follow,
       tailLines,
       offset: sinceMs === undefined ? 0 : this.logs.offsetAt(path, sinceMs),
+      timeAt: request.timestamps ? (offset) => this.logs.timeAt(path, offset) : undefined,
       clock,
       isOpen: () =>
         !previous &&
@@ -208,6 +211,8 @@ export class PodManager {
       );
     const isOver = kept.removedAtMs < (this.sinceMs(request) ?? 0);
     return readLog(() => this.keptLogs.logPath(kept, container, attempt), {
+      // All that is known of a line then is that it was there.
+      timeAt: request.timestamps ? () => kept.removedAtMs : undefined,
       follow: false,
       tailLines: isOver ? 0 : tailLines,
       clock,

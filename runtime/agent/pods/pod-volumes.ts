@@ -3,12 +3,20 @@
  * downwardAPI, projected and persistentVolumeClaim. Files are written once, when the Pod starts; later
  * changes reach the next Pod, but for tokens, which are renewed. `medium: Memory` is kept on disk.
  */
-import { chmodSync, mkdirSync, renameSync, writeFileSync } from 'node:fs';
-import { dirname, join, normalize, sep } from 'node:path';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  realpathSync,
+  renameSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
+import { dirname, join, normalize, relative, sep } from 'node:path';
 
 import type { Container, Pod, Volume } from '../../apis/core/types.ts';
 import { type BindMount, StartError } from '../driver.ts';
-import { type ConfigSource, readConfigMap, readSecret } from './pod-env.ts';
+import { type ConfigSource, expandReferences, readConfigMap, readSecret } from './pod-env.ts';
 import type { TokenProjection } from './pod-tokens.ts';
 
 export interface VolumeSource extends ConfigSource {
@@ -46,16 +54,29 @@ export function renewTokenFiles(pod: Pod, volumesRoot: string, source: VolumeSou
   }
 }
 
-/** The container's mounts. @throws {StartError} when a mount names no volume or leaves it. */
+/**
+ * The container's mounts. @throws {StartError} when a mount names no volume or leaves it.
+ * @param env what `subPathExpr` may refer to
+ */
 export function makeBindMounts(
   container: Container,
   directories: ReadonlyMap<string, string>,
+  env: Readonly<Record<string, string>> = {},
 ): BindMount[] {
   return (container.volumeMounts ?? []).map((mount) => {
     const directory = directories.get(mount.name);
     if (directory === undefined)
       throw configError(`volumeMount "${mount.name}" names no volume of the pod`);
-    const source = mount.subPath ? inside(directory, mount.subPath) : directory;
+    const subPath = mount.subPathExpr ? expandReferences(mount.subPathExpr, env) : mount.subPath;
+    const source = subPath ? inside(directory, subPath) : directory;
+    // As kubelet: what is not there yet is a directory.
+    if (subPath && !existsSync(source)) {
+      mkdirSync(source, { recursive: true });
+      chmodSync(source, statSync(directory).mode & 0o777);
+    }
+    // A link that a container has made may lead anywhere.
+    if (subPath)
+      inside(realpathSync(directory), relative(realpathSync(directory), realpathSync(source)));
     return { source, destination: mount.mountPath, readOnly: mount.readOnly === true };
   });
 }

@@ -2,15 +2,13 @@
  * The life of one Pod on this node, as kubelet would lead it: a sandbox, its containers, its status,
  * and a graceful end after which the object is removed. Start to spawn is synchronous.
  */
-import { mkdirSync, statSync, writeFileSync } from 'node:fs';
+import { statSync } from 'node:fs';
 import type { Duplex } from 'node:stream';
 
 import { PodRefusal } from '../../apis/core/pod-refusal.ts';
-import { type Pod, podKind } from '../../apis/core/types.ts';
-import type { KubeClient } from '../../kube/client.ts';
+import { type Container, type ContainerStatus, type Pod, podKind } from '../../apis/core/types.ts';
 import type { EventRecorder } from '../../kube/event-recorder.ts';
-import type { CancelTimer, Clock } from '../../std/clock.ts';
-import type { Logger } from '../../std/logger.ts';
+import type { CancelTimer } from '../../std/clock.ts';
 import {
   type AgentPaths,
   attemptLog,
@@ -18,46 +16,26 @@ import {
   makePodPaths,
   type PodPaths,
 } from '../agent-paths.ts';
-import {
-  type Driver,
-  type OpenExecRequest,
-  type Sandbox,
-  StartError,
-  type StartRequest,
-} from '../driver.ts';
+import type { Driver, OpenExecRequest, Sandbox } from '../driver.ts';
+import { startAttach } from '../exec/attach-session.ts';
 import type { ExecSession } from '../exec/exec-session.ts';
 import { connectToPod } from '../exec/pod-connection.ts';
-import { startAttach } from '../exec/attach-session.ts';
-import { ContainerWorker } from './container-worker.ts';
 import { pruneAttempts } from './attempt-files.ts';
+import { ContainerWorker } from './container-worker.ts';
 import type { KeptLogs } from './kept-logs.ts';
-import { type PodState, removePodDirectory, writePodState } from './pod-state-file.ts';
-import { readPodField, resolveEnv } from './pod-env.ts';
+import { PodContainers } from './pod-containers.ts';
+import { PodLaunch, type PodLaunchDeps } from './pod-launch.ts';
 import { readLog } from './pod-log.ts';
-import { PodTokens } from './pod-tokens.ts';
-import {
-  makeBindMounts,
-  materializeVolumes,
-  renewTokenFiles,
-  type VolumeSource,
-} from './pod-volumes.ts';
+import { type PodState, removePodDirectory, writePodState } from './pod-state-file.ts';
 import { StatusWriter } from './status-writer.ts';
-import { makeTerminationFile, readTerminationMessage } from './termination-message.ts';
+import { readTerminationMessage } from './termination-message.ts';
 
-export interface PodWorkerDeps {
-  readonly client: KubeClient;
+export interface PodWorkerDeps extends PodLaunchDeps {
   readonly recorder: EventRecorder;
-  readonly clock: Clock;
-  readonly logger: Logger;
   readonly driver: Driver;
   readonly paths: AgentPaths;
   readonly keptLogs: KeptLogs;
   readonly nodeName: string;
-  /** The node's address as pods see it, which is also their name server. */
-  readonly hostIP: string;
-  readonly sourceOf: (namespace: string) => Omit<VolumeSource, 'token' | 'field'>;
-  /** Where programs in pods find the API; their environment says so. */
-  readonly apiServer?: { readonly host: string; readonly port: number } | undefined;
   /** Everything of the pod is gone from the machine. */
   readonly onGone: (uid: string) => void;
 }
@@ -71,13 +49,12 @@ export class PodWorker {
   private readonly deps: PodWorkerDeps;
   private readonly uid: string;
   private readonly podPaths: PodPaths;
-  private readonly containers: readonly ContainerWorker[];
+  private readonly containers: PodContainers;
+  private readonly launch: PodLaunch;
   private pod: Pod;
   private sandbox: Sandbox | undefined;
-  private volumes: Map<string, string> | undefined;
   private startTime: string;
   private readonly status: StatusWriter;
-  private readonly tokens: PodTokens;
   private isDetached = false;
   private stopping: Promise<void> | undefined;
   private cancelTimer: CancelTimer | undefined;
@@ -88,52 +65,30 @@ export class PodWorker {
     this.uid = pod.metadata.uid ?? '';
     this.podPaths = makePodPaths(deps.paths, this.uid);
     this.startTime = pod.status?.startTime ?? isoSeconds(deps.clock.now());
-    this.tokens = new PodTokens(pod, { ...deps, onRenewed: () => this.renewTokens() });
+    this.launch = new PodLaunch(pod, this.podPaths, deps);
+    this.containers = new PodContainers({
+      spec: pod.spec,
+      makeWorker: (container, restartPolicy) => this.makeWorker(container, restartPolicy),
+      graceMs: () => this.graceMs(),
+      onChange: () => this.onContainerChange(),
+    });
     this.status = new StatusWriter(deps, () => ({
       pod: this.pod,
-      containers: this.containers.map((worker) => worker.progress()),
+      containers: this.containers.mains.map((worker) => worker.progress()),
+      inits: this.containers.inits.map((worker) => ({
+        ...worker.progress(),
+        isSidecar: this.containers.isSidecar(worker),
+      })),
+      isOver: this.containers.isOver,
       sandbox: this.sandbox,
       startTime: this.startTime,
       isStopping: this.stopping !== undefined,
     }));
-    this.containers = pod.spec.containers.map(
-      (container) =>
-        new ContainerWorker({
-          container,
-          podLabel: `${pod.metadata.name}_${pod.metadata.namespace ?? ''}(${this.uid})`,
-          restartPolicy: pod.spec.restartPolicy,
-          graceMs: this.graceMs(),
-          driver: deps.driver,
-          clock: deps.clock,
-          prepare: (attempt) => this.prepare(container.name, attempt),
-          reachablePort: (port) => this.reachablePort(port),
-          readMessage: (attempt, exit) =>
-            readTerminationMessage({
-              container,
-              exit,
-              terminationPath: attemptTermination(this.podPaths, container.name, attempt),
-              logPath: attemptLog(this.podPaths, container.name, attempt),
-            }),
-          onSpawned: (attempt) => {
-            this.saveState();
-            if (attempt > 0) void pruneAttempts(this.podPaths, container.name, attempt);
-          },
-          onChange: () => this.onContainerChange(),
-          onEvent: (type, reason, message) =>
-            deps.recorder.record({
-              object: this.pod,
-              fieldPath: `spec.containers{${container.name}}`,
-              type,
-              reason,
-              message,
-            }),
-        }),
-    );
   }
 
   /** Starts a pod that is new to this machine. */
   start(): void {
-    const fetched = this.tokens.fetch();
+    const fetched = this.launch.fetchTokens();
     if (!fetched) {
       this.startSandbox();
       return;
@@ -166,10 +121,13 @@ export class PodWorker {
   adopt(state: PodState): void {
     const { driver } = this.deps;
     this.startTime = state.startTime;
-    const { phase, containerStatuses = [] } = this.pod.status ?? {};
+    const { phase, containerStatuses = [], initContainerStatuses = [] } = this.pod.status ?? {};
+    const statusOf = (worker: ContainerWorker): ContainerStatus | undefined =>
+      [...initContainerStatuses, ...containerStatuses].find(({ name }) => name === worker.name);
     if (phase === 'Succeeded' || phase === 'Failed') {
-      for (const worker of this.containers) {
-        const status = containerStatuses.find(({ name }) => name === worker.name);
+      for (const worker of this.containers.all) {
+        const status = statusOf(worker);
+        this.containers.markBegun(worker);
         if (status) worker.rest(status);
       }
       return;
@@ -188,9 +146,9 @@ export class PodWorker {
     }
     this.useSandbox(state.sandbox);
     // The ones in its files were another process's to renew.
-    this.tokens.fetch()?.then(
+    this.launch.fetchTokens()?.then(
       () => {
-        this.renewTokens();
+        this.launch.renewTokens();
         this.retry();
       },
       (error: unknown) =>
@@ -199,16 +157,22 @@ export class PodWorker {
           error: error instanceof Error ? error.message : String(error),
         }),
     );
-    for (const worker of this.containers) {
+    for (const worker of this.containers.all) {
       const survivor = survivors.find(({ record }) => record.name === worker.name);
-      const lastState = containerStatuses.find(({ name }) => name === worker.name)?.lastState;
-      if (survivor)
+      const status = statusOf(worker);
+      if (survivor) {
+        this.containers.markBegun(worker);
         worker.adopt(survivor.record, survivor.running, {
           restartCount: survivor.restartCount,
-          lastState,
+          lastState: status?.lastState,
         });
-      else worker.start();
+      } else if (status?.state?.terminated && this.containers.inits.includes(worker)) {
+        // It did its work before this process, and its record went with it.
+        this.containers.markBegun(worker);
+        worker.rest(status);
+      }
     }
+    this.containers.advance();
     this.status.flush();
   }
 
@@ -219,7 +183,7 @@ export class PodWorker {
 
   /** An object that a start may have waited for has changed. */
   retry(): void {
-    for (const worker of this.containers) worker.retry();
+    for (const worker of this.containers.all) worker.retry();
   }
 
   /** Ends the pod within its grace period or `graceMsMax`, then removes the object. Safe to call again. */
@@ -231,9 +195,9 @@ export class PodWorker {
   detach(): void {
     this.isDetached = true;
     this.status.close();
-    this.tokens.close();
+    this.launch.close();
     this.cancelTimer?.();
-    for (const worker of this.containers) worker.detach();
+    for (const worker of this.containers.all) worker.detach();
   }
 
   /** Resolves when a stop that was asked for is over. */
@@ -246,15 +210,13 @@ export class PodWorker {
    * @throws {PodRefusal} when there is no such container, or no previous attempt.
    */
   findAttempt(container: string | undefined, previous = false): { name: string; attempt: number } {
-    const worker = container
-      ? this.containers.find((one) => one.name === container)
-      : this.containers[0];
+    const worker = container ? this.containers.find(container) : this.containers.mains[0];
     const pod = this.pod.metadata.name;
     if (!worker)
       throw new PodRefusal(400, `container ${container ?? ''} is not valid for pod ${pod}`);
     const attempt = previous ? worker.previousAttempt : worker.startedAttempt;
     if (attempt === undefined && !previous) {
-      const reason = worker.progress().state.waiting?.reason ?? 'ContainerCreating';
+      const reason = this.waitingReason(worker);
       throw new PodRefusal(
         400,
         `container "${worker.name}" in pod "${pod}" is waiting to start: ${reason}`,
@@ -268,16 +230,25 @@ export class PodWorker {
     return { name: worker.name, attempt };
   }
 
+  /** In upstream's words. */
+  private waitingReason(worker: ContainerWorker): string {
+    const reason = worker.progress().state.waiting?.reason ?? 'ContainerCreating';
+    if (reason === 'ErrImagePull' || reason === 'ImagePullBackOff')
+      return 'trying and failing to pull image';
+    const hasInits = this.containers.inits.length > 0;
+    return reason === 'ContainerCreating' && hasInits ? 'PodInitializing' : reason;
+  }
+
   /** @throws {PodRefusal} when the container does not run at present. */
   async exec(container: string, request: OpenExecRequest): Promise<ExecSession> {
-    const running = this.containers.find(({ name }) => name === container)?.current;
+    const running = this.containers.find(container)?.current;
     if (!running) throw new PodRefusal(400, `container not found ("${container}")`);
     return running.openExec(request);
   }
 
   /** The container's own streams, from now on. @throws {PodRefusal} when it does not run at present. */
   async attach(container: string, wantsInput: boolean): Promise<ExecSession> {
-    const worker = this.containers.find(({ name }) => name === container);
+    const worker = this.containers.find(container);
     const running = worker?.current;
     if (!worker || !running) throw new PodRefusal(400, `container not found ("${container}")`);
     const path = attemptLog(this.podPaths, container, running.record.attempt);
@@ -300,7 +271,7 @@ export class PodWorker {
   }
 
   logPaths(): string[] {
-    return this.containers.map((one) =>
+    return this.containers.all.map((one) =>
       attemptLog(this.podPaths, one.name, one.startedAttempt ?? 0),
     );
   }
@@ -312,20 +283,20 @@ export class PodWorker {
     }
     this.useSandbox(sandbox);
     try {
-      this.writeSystemFiles(sandbox);
+      this.launch.writeSystemFiles(sandbox);
     } catch (error) {
       this.deps.driver.releaseSandbox(sandbox);
       this.sandbox = undefined;
       this.retrySandbox(error);
       return;
     }
-    for (const worker of this.containers) worker.start();
+    this.containers.advance();
     this.status.flush();
   }
 
   private useSandbox(sandbox: Sandbox | undefined): void {
     this.sandbox = sandbox;
-    for (const worker of this.containers) worker.podIP = sandbox?.podIP ?? '127.0.0.1';
+    for (const worker of this.containers.all) worker.podIP = sandbox?.podIP ?? '127.0.0.1';
   }
 
   private retrySandbox(error: unknown): void {
@@ -345,87 +316,47 @@ export class PodWorker {
     this.cancelTimer = this.deps.clock.after(SANDBOX_RETRY_MS, () => this.start());
   }
 
-  private prepare(containerName: string, attempt: number): StartRequest {
-    const { pod, podPaths, sandbox } = this;
-    const container = pod.spec.containers.find(({ name }) => name === containerName);
-    if (!container || !sandbox) throw new StartError('CreateContainerError', 'the pod has changed');
-    const { namespace = '', name } = pod.metadata;
-    if (pod.spec.initContainers && pod.spec.initContainers.length > 0)
-      throw new StartError('CreateContainerConfigError', 'initContainers are not supported here');
-    const source = this.volumeSource(sandbox.podIP);
-    this.volumes ??= materializeVolumes(pod, podPaths.volumes, source);
-    const { hostIP } = this.deps;
-    const env = {
-      ...this.serviceEnv(),
-      ...resolveEnv({ pod, container, source, podIP: sandbox.podIP, hostIP }),
-    };
-    const terminationFile = attemptTermination(podPaths, containerName, attempt);
-    makeTerminationFile(terminationFile);
-    return {
-      pod: { namespace, name, uid: this.uid },
-      podPaths,
-      sandbox,
+  private makeWorker(container: Container, restartPolicy: string | undefined): ContainerWorker {
+    const { deps, pod } = this;
+    const { name } = container;
+    return new ContainerWorker({
       container,
-      podSecurity: pod.spec.securityContext,
-      attempt,
-      env,
-      mounts: makeBindMounts(container, this.volumes),
-      terminationFile,
-    };
-  }
-
-  private volumeSource(podIP: string): VolumeSource {
-    const { pod, tokens } = this;
-    const { hostIP, sourceOf } = this.deps;
-    return {
-      ...sourceOf(pod.metadata.namespace ?? ''),
-      token: (projection) => tokens.find(projection),
-      field: (path) => readPodField(path, { pod, podIP, hostIP }),
-    };
-  }
-
-  /** What client libraries look for to know that they run inside a cluster. */
-  private serviceEnv(): Record<string, string> {
-    const { apiServer } = this.deps;
-    if (!apiServer) return {};
-    const port = String(apiServer.port);
-    return {
-      KUBERNETES_SERVICE_HOST: apiServer.host,
-      KUBERNETES_SERVICE_PORT: port,
-      KUBERNETES_SERVICE_PORT_HTTPS: port,
-    };
-  }
-
-  private renewTokens(): void {
-    try {
-      const podIP = this.sandbox?.podIP ?? '';
-      renewTokenFiles(this.pod, this.podPaths.volumes, this.volumeSource(podIP));
-    } catch (error) {
-      this.deps.logger.warn('failed to write the renewed tokens of a pod', {
-        pod: this.pod.metadata.name,
-        error: error instanceof Error ? error.message : String(error),
-      });
-    }
+      podLabel: `${pod.metadata.name}_${pod.metadata.namespace ?? ''}(${this.uid})`,
+      restartPolicy,
+      graceMs: this.graceMs(),
+      driver: deps.driver,
+      clock: deps.clock,
+      prepare: (attempt) => this.launch.prepare(container, attempt, this.sandbox),
+      reachablePort: (port) => this.reachablePort(port),
+      readMessage: (attempt, exit) =>
+        readTerminationMessage({
+          container,
+          exit,
+          terminationPath: attemptTermination(this.podPaths, name, attempt),
+          logPath: attemptLog(this.podPaths, name, attempt),
+        }),
+      onSpawned: (attempt) => {
+        this.saveState();
+        if (attempt > 0) void pruneAttempts(this.podPaths, name, attempt);
+      },
+      onChange: () => this.onContainerChange(),
+      onEvent: (type, reason, message) =>
+        deps.recorder.record({
+          object: this.pod,
+          fieldPath: this.containers.mains.some((one) => one.name === name)
+            ? `spec.containers{${name}}`
+            : `spec.initContainers{${name}}`,
+          type,
+          reason,
+          message,
+        }),
+    });
   }
 
   private reachablePort(port: number): number {
     const serving = this.pod.spec.containers.flatMap(({ ports }) => ports ?? [])[0]?.containerPort;
     const { hostPort } = this.sandbox ?? {};
     return hostPort !== undefined && (serving === undefined || port === serving) ? hostPort : port;
-  }
-
-  private writeSystemFiles({ podIP }: Sandbox): void {
-    const { root, resolvConf, hosts, hostname, volumes } = this.podPaths;
-    const { name, namespace = '' } = this.pod.metadata;
-    mkdirSync(volumes, { recursive: true, mode: 0o700 });
-    mkdirSync(root, { recursive: true, mode: 0o700 });
-    const search = `${namespace}.svc.cluster.local svc.cluster.local cluster.local`;
-    writeFileSync(
-      resolvConf,
-      `nameserver ${this.deps.hostIP}\nsearch ${search}\noptions ndots:5\n`,
-    );
-    writeFileSync(hosts, `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${podIP} ${name}\n`);
-    writeFileSync(hostname, `${name}\n`);
   }
 
   private saveState(): void {
@@ -436,15 +367,15 @@ export class PodWorker {
       name,
       startTime: this.startTime,
       sandbox: this.sandbox,
-      containers: this.containers.flatMap((worker) =>
+      containers: this.containers.all.flatMap((worker) =>
         worker.record ? [{ record: worker.record, restartCount: worker.restartCount }] : [],
       ),
     });
   }
 
   private onContainerChange(): void {
-    const isOver = this.containers.every((worker) => worker.progress().isFinished);
-    if (isOver && this.sandbox && !this.stopping) {
+    this.containers.advance();
+    if (this.containers.isOver && this.sandbox && !this.stopping) {
       this.deps.driver.releaseSandbox(this.sandbox);
       const { podIP } = this.sandbox;
       // The address stays in the status; the namespace is somebody else's from now on.
@@ -457,8 +388,8 @@ export class PodWorker {
   private async finish(graceMs: number): Promise<void> {
     const { driver, paths, keptLogs, client, onGone } = this.deps;
     this.cancelTimer?.();
-    this.tokens.close();
-    await Promise.all(this.containers.map((worker) => worker.stop(graceMs)));
+    this.launch.close();
+    await this.containers.stop(graceMs);
     if (this.isDetached) return;
     if (this.sandbox) driver.releaseSandbox(this.sandbox);
     const { namespace = '', name } = this.pod.metadata;

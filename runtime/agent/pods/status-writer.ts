@@ -9,7 +9,7 @@ import type { KubeClient } from '../../kube/client.ts';
 import type { CancelTimer, Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
 import type { Sandbox } from '../driver.ts';
-import { type ContainerProgress, makePodStatus } from './pod-status.ts';
+import { type ContainerProgress, type InitProgress, makePodStatus } from './pod-status.ts';
 
 export interface StatusWriterDeps {
   readonly client: KubeClient;
@@ -23,6 +23,9 @@ export interface StatusWriterDeps {
 export interface PodSnapshot {
   readonly pod: Pod;
   readonly containers: readonly ContainerProgress[];
+  readonly inits: readonly InitProgress[];
+  /** Nothing of it runs, and nothing will. */
+  readonly isOver: boolean;
   readonly sandbox: Sandbox | undefined;
   readonly startTime: string;
   readonly isStopping: boolean;
@@ -101,10 +104,12 @@ export class StatusWriter {
   }
 
   private async writeStatus(): Promise<void> {
-    const { pod, containers, sandbox, startTime, isStopping } = this.look();
+    const { pod, containers, inits, isOver, sandbox, startTime, isStopping } = this.look();
     const status = makePodStatus({
       previous: pod.status,
       containers,
+      inits,
+      isOver,
       podIP: sandbox?.podIP,
       hostIP: this.deps.hostIP,
       startTime,

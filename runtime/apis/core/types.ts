@@ -39,6 +39,15 @@ export interface Probe {
   timeoutSeconds?: number;
   successThreshold?: number;
   failureThreshold?: number;
+  /** Replaces the pod's when this probe ends the container. */
+  terminationGracePeriodSeconds?: number;
+}
+
+export interface LifecycleHandler {
+  exec?: { command: string[] };
+  httpGet?: NonNullable<Probe['httpGet']>;
+  tcpSocket?: NonNullable<Probe['tcpSocket']>;
+  sleep?: { seconds: number };
 }
 
 export interface ResourceRequirements {
@@ -60,6 +69,8 @@ export interface VolumeMount {
   name: string;
   mountPath: string;
   subPath?: string;
+  /** As `subPath`, with `$(NAME)` of the container's environment. */
+  subPathExpr?: string;
   readOnly?: boolean;
 }
 
@@ -81,6 +92,9 @@ export interface Container {
   imagePullPolicy?: string;
   terminationMessagePath?: string;
   terminationMessagePolicy?: string;
+  /** Of an init container: `Always` makes it a sidecar, which runs beside the others. */
+  restartPolicy?: string;
+  lifecycle?: { postStart?: LifecycleHandler; preStop?: LifecycleHandler };
   stdin?: boolean;
   /** Input ends with the first client that was attached to it. */
   stdinOnce?: boolean;
