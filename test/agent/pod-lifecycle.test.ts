@@ -105,7 +105,7 @@ describe('the life of a pod’s containers', function () {
     it('run one after the other, before all others', async () => {
       const pod = await create('ordered', {
         initContainers: [
-          shell('one', `${waitFor('/shared/go')}`),
+          shell('one', waitFor('/shared/go')),
           shell('two', 'echo -n "two " >> /shared/log'),
         ],
         containers: [shell('main', 'echo -n "main " >> /shared/log')],
