@@ -399,6 +399,50 @@ describe('gateway', () => {
       assert.equal(talking.isClosed, false);
     });
 
+    it('passes on an answer that comes before the request was read, and closes', async () => {
+      await serve((request, response) => {
+        response.writeHead(413, { 'Content-Length': 4, Connection: 'close' });
+        response.end('full');
+        request.socket.destroySoon();
+      });
+      const client = await world.connect();
+      client.send(
+        `POST / HTTP/1.1\r\nHost: ${host}\r\nContent-Length: 1000000\r\n\r\n${'x'.repeat(1_000)}`,
+      );
+      const text = await client.untilClosed();
+      assert.match(text, /^HTTP\/1\.1 413 [^]*full$/);
+    });
+
+    it('answers 502 to every kind of garbage, and the next request is served', async () => {
+      let bytes = '';
+      const pod = net.createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', () => socket.end(bytes, 'latin1'));
+      });
+      world.addService('hello');
+      world.addPod(revision, await world.listen(pod));
+      await eventually(isIngressReady);
+      const ok = 'HTTP/1.1 200 OK\r\n';
+      for (const garbage of [
+        '',
+        '\0\0\0',
+        'HTTP/1.1 200 OK\nContent-Length: 0\n\n',
+        `${ok}Content-Length: 1\r\nContent-Length: 2\r\n\r\nab`,
+        `${ok}Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`,
+        `${ok}Transfer-Encoding: gzip\r\n\r\n`,
+        `${ok}A: b\r\n c\r\n\r\n`,
+        `${ok}A${': b'.repeat(20_000)}\r\n\r\n`,
+        'HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n',
+        'SSH-2.0-OpenSSH_9\r\n\r\n',
+      ]) {
+        bytes = garbage;
+        const answer = await fetchText(world.port, { headers: { Host: host } });
+        assert.equal(answer.status, 502, JSON.stringify(garbage.slice(0, 60)));
+      }
+      bytes = `${ok}Content-Length: 2\r\n\r\nok`;
+      assert.equal((await fetchText(world.port, { headers: { Host: host } })).body, 'ok');
+    });
+
     it('goes to another pod when one refuses the connection', async () => {
       await serve(echo, { spec: { containerConcurrency: 1 } });
       const placeholder = net.createServer();

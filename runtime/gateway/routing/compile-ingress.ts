@@ -4,16 +4,24 @@ import { keyOf } from '../../apis/meta/object.ts';
 import type { HTTPIngressPath, Ingress, IngressRule } from '../../apis/networking/types.ts';
 import type { HeaderChanges } from '../http/rewrite.ts';
 import { noHeaderChanges } from '../http/rewrite.ts';
+import type { RankedRule } from './compile-http-route.ts';
 import { isSafe, isVisible } from './compile-http-route.ts';
 import { isClusterLocalHost } from './host.ts';
 import type { IngressPath, Split } from './table.ts';
+
+/** What one object gives to one host. */
+export interface Contribution {
+  readonly ranked: readonly RankedRule[];
+  readonly paths: readonly IngressPath[];
+}
 
 export interface CompiledIngress {
   readonly key: string;
   readonly hosts: readonly {
     readonly host: string;
     readonly isExternal: boolean;
-    readonly paths: readonly IngressPath[];
+    /** The hosts of one rule share it. */
+    readonly contribution: Contribution;
   }[];
   /** Where a core Service named as the Ingress leads: the untagged target of the Route. */
   readonly mainSplits: readonly Split[] | undefined;
@@ -27,23 +35,27 @@ export function compileIngress(ingress: Ingress): CompiledIngress {
     probeHash: hashOf(ingress),
     isRedirected: ingress.spec.httpOption === 'Redirected',
   };
-  const hosts = (ingress.spec.rules ?? []).flatMap((rule) => {
-    const paths = (rule.http?.paths ?? []).map((path) => compilePath(path, shared));
-    return (rule.hosts ?? []).map((host) => ({
-      host: host.toLowerCase(),
-      isExternal: rule.visibility !== 'ClusterLocal' && !isClusterLocalHost(host.toLowerCase()),
-      paths,
-    }));
-  });
+  // The untagged target of the Route is the one that has the Route's own cluster-local name.
   const isMain = (rule: IngressRule): boolean =>
     (rule.hosts ?? []).some(
       (host) => host === `${name}.${namespace}` || host.startsWith(`${name}.${namespace}.svc`),
     );
-  const main = ingress.spec.rules?.find(isMain)?.http?.paths?.find((path) => !path.headers);
+  let mainSplits: readonly Split[] | undefined;
+  const hosts = (ingress.spec.rules ?? []).flatMap((rule) => {
+    const paths = (rule.http?.paths ?? []).map((path) => compilePath(path, shared));
+    if (!mainSplits && isMain(rule))
+      mainSplits = paths.find(({ headers }) => headers.length === 0)?.splits;
+    const contribution = { ranked: [], paths };
+    return (rule.hosts ?? []).map((host) => ({
+      host: host.toLowerCase(),
+      isExternal: rule.visibility !== 'ClusterLocal' && !isClusterLocalHost(host.toLowerCase()),
+      contribution,
+    }));
+  });
   return {
     key: keyOf(ingress.metadata),
     hosts,
-    mainSplits: main && compilePath(main, shared).splits,
+    mainSplits,
     certificates: new Map(
       (ingress.spec.tls ?? []).flatMap(({ hosts: names, secretName, secretNamespace }) =>
         (names ?? []).map((host) => [

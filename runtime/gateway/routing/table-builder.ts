@@ -9,8 +9,8 @@ import type { KubeObject } from '../../apis/meta/object.ts';
 import { keyOf } from '../../apis/meta/object.ts';
 import type { Ingress } from '../../apis/networking/types.ts';
 import type { Revision, Route } from '../../apis/serving/types.ts';
-import type { RankedRule } from './compile-http-route.ts';
 import { compareRules, compileHttpRoute } from './compile-http-route.ts';
+import type { Contribution } from './compile-ingress.ts';
 import { compileIngress } from './compile-ingress.ts';
 import { revisionDestination, serviceDestinations } from './destination.ts';
 import { isClusterLocalHost } from './host.ts';
@@ -18,16 +18,10 @@ import type {
   Destination,
   FunctionTarget,
   HostRoutes,
-  IngressPath,
+  HttpRule,
   RoutingTable,
   Split,
 } from './table.ts';
-
-/** What one object gives to one host. */
-interface Contribution {
-  readonly ranked: readonly RankedRule[];
-  readonly paths: readonly IngressPath[];
-}
 
 interface NamedFunction {
   readonly created: string;
@@ -77,9 +71,9 @@ export class TableBuilder {
     this.takeBack(id);
     if (!isPresent(ingress)) return;
     const { hosts, mainSplits, certificates } = compileIngress(ingress);
-    for (const { host, isExternal, paths } of hosts) {
-      this.internal.add(host, id, { ranked: [], paths });
-      if (isExternal) this.external.add(host, id, { ranked: [], paths });
+    for (const { host, isExternal, contribution } of hosts) {
+      this.internal.add(host, id, contribution);
+      if (isExternal) this.external.add(host, id, contribution);
     }
     if (mainSplits) this.services.set(key, mainSplits);
     for (const [host, secret] of certificates) this.certificates.add(host, id, secret);
@@ -168,43 +162,63 @@ export class TableBuilder {
   }
 
   private finishCatchAll(): void {
-    this.table.catchAll = this.catchAll.size > 0 ? finishHost(this.catchAll.values()) : undefined;
+    this.table.catchAll =
+      this.catchAll.size > 0 ? finishHost([...this.catchAll.values()]) : undefined;
   }
+}
+
+/**
+ * What objects say of one name. Nearly every name has one owner, and a Map for each of tens of
+ * thousands of names would be most of the table's memory: hence a list.
+ */
+interface Claim<C> {
+  readonly owner: string;
+  readonly claim: C;
+  readonly next: Claim<C> | undefined;
+}
+
+const without = <C>(list: Claim<C> | undefined, owner: string): Claim<C> | undefined =>
+  list && (list.owner === owner ? list.next : { ...list, next: without(list.next, owner) });
+
+function* claimsOf<C>(list: Claim<C> | undefined): Generator<Claim<C>> {
+  for (let one = list; one; one = one.next) yield one;
 }
 
 /** Hosts with what several objects say of each. */
 class HostMap {
   readonly hosts = new Map<string, HostRoutes>();
-  private readonly contributions = new Map<string, Map<string, Contribution>>();
+  private readonly contributions = new Map<string, Claim<Contribution>>();
 
-  add(host: string, owner: string, { ranked, paths }: Contribution): void {
-    let owners = this.contributions.get(host);
-    if (!owners) this.contributions.set(host, (owners = new Map()));
+  add(host: string, owner: string, claim: Contribution): void {
+    const list = this.contributions.get(host);
     // An Ingress may name a host in several rules.
-    const old = owners.get(owner);
-    owners.set(owner, {
-      ranked: [...(old?.ranked ?? []), ...ranked],
-      paths: [...(old?.paths ?? []), ...paths],
-    });
-    this.hosts.set(host, finishHost(owners.values()));
+    const old = [...claimsOf(list)].find((one) => one.owner === owner)?.claim;
+    const whole = old
+      ? { ranked: [...old.ranked, ...claim.ranked], paths: [...old.paths, ...claim.paths] }
+      : claim;
+    const others = old ? without(list, owner) : list;
+    this.settle(host, { owner, claim: whole, next: others });
   }
 
   remove(host: string, owner: string): void {
-    const owners = this.contributions.get(host);
-    if (!owners?.delete(owner)) return;
-    if (owners.size > 0) {
-      this.hosts.set(host, finishHost(owners.values()));
-      return;
+    this.settle(host, without(this.contributions.get(host), owner));
+  }
+
+  private settle(host: string, list: Claim<Contribution> | undefined): void {
+    if (list) {
+      this.contributions.set(host, list);
+      this.hosts.set(host, finishHost([...claimsOf(list)].map(({ claim }) => claim)));
+    } else {
+      this.contributions.delete(host);
+      this.hosts.delete(host);
     }
-    this.contributions.delete(host);
-    this.hosts.delete(host);
   }
 }
 
 /** Names that several objects claim; `choose` says whose claim counts. */
 class OwnedMap<C, V> {
   readonly values = new Map<string, V>();
-  private readonly claims = new Map<string, Map<string, C>>();
+  private readonly claims = new Map<string, Claim<C>>();
   private readonly choose: (claims: readonly C[]) => V;
 
   /** `choose` gets the claims in the order of their owners' names, which does not depend on who came first. */
@@ -213,38 +227,37 @@ class OwnedMap<C, V> {
   }
 
   add(name: string, owner: string, claim: C): void {
-    let claims = this.claims.get(name);
-    if (!claims) this.claims.set(name, (claims = new Map()));
-    claims.set(owner, claim);
-    this.settle(name, claims);
+    this.settle(name, { owner, claim, next: without(this.claims.get(name), owner) });
   }
 
   remove(name: string, owner: string): void {
-    const claims = this.claims.get(name);
-    if (!claims?.delete(owner)) return;
-    if (claims.size > 0) {
-      this.settle(name, claims);
+    this.settle(name, without(this.claims.get(name), owner));
+  }
+
+  private settle(name: string, list: Claim<C> | undefined): void {
+    if (!list) {
+      this.claims.delete(name);
+      this.values.delete(name);
       return;
     }
-    this.claims.delete(name);
-    this.values.delete(name);
-  }
-
-  private settle(name: string, claims: ReadonlyMap<string, C>): void {
-    const ordered = [...claims].toSorted(([a], [b]) => (a < b ? -1 : 1)).map(([, claim]) => claim);
-    this.values.set(name, this.choose(ordered));
+    this.claims.set(name, list);
+    const ordered = [...claimsOf(list)].toSorted((a, b) => (a.owner < b.owner ? -1 : 1));
+    this.values.set(name, this.choose(ordered.map(({ claim }) => claim)));
   }
 }
 
-function finishHost(contributions: Iterable<Contribution>): HostRoutes {
-  const ranked: RankedRule[] = [];
-  const paths: IngressPath[] = [];
-  for (const contribution of contributions) {
-    ranked.push(...contribution.ranked);
-    paths.push(...contribution.paths);
-  }
-  return { rules: ranked.toSorted(compareRules).map(({ rule }) => rule), paths };
+function finishHost(contributions: readonly Contribution[]): HostRoutes {
+  const [only] = contributions;
+  if (contributions.length === 1 && only!.ranked.length === 0)
+    return { rules: noRules, paths: only!.paths };
+  const ranked = contributions.flatMap((one) => one.ranked);
+  return {
+    rules: ranked.toSorted(compareRules).map(({ rule }) => rule),
+    paths: contributions.flatMap((one) => one.paths),
+  };
 }
+
+const noRules: readonly HttpRule[] = [];
 
 /** Of two Routes with one name the older keeps it. */
 function oldestFunction(candidates: readonly NamedFunction[]): FunctionTarget {
