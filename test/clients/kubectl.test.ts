@@ -2,10 +2,10 @@
 import assert from 'node:assert/strict';
 import type { ChildProcess } from 'node:child_process';
 import { join } from 'node:path';
-import { Runtime, until } from '../e2e/harness.ts';
-import { loadImages } from './image-loader.ts';
+import { until } from '../e2e/harness.ts';
 import { findKubectls, Kubectl } from './kubectl.ts';
-import { SHELL_IMAGE, shellImage } from './shell-image.ts';
+import { useSharedRuntime } from './shared-runtime.ts';
+import { SHELL_IMAGE } from './shell-image.ts';
 
 const WAIT = '--timeout=120s';
 
@@ -84,14 +84,7 @@ spec: { tables: 3, menu: [espresso]${more} }
 
 describe('kubectl against a local runtime', function () {
   this.timeout(300_000);
-  const runtime = new Runtime();
-
-  before(async () => {
-    const up = await runtime.up();
-    assert.equal(up.code, 0, up.stderr);
-    await loadImages(runtime.home, [shellImage]);
-  });
-  after(() => runtime.remove());
+  const runtime = useSharedRuntime();
 
   for (const [index, program] of findKubectls().entries()) {
     describe(`version 1.${program.minor} (${program.path})`, () => {
