@@ -146,9 +146,13 @@ export class WriteCore {
     attempt: number,
   ): MaybePromise<WriteResult> {
     const isGenerated = !object.metadata.name && Boolean(object.metadata.generateName);
-    const named = isGenerated ? withGeneratedName(object, this.random) : object;
+    const judged = this.judged(context, undefined);
+    // Some defaults repeat the name, as a namespace's label does.
+    const named = isGenerated
+      ? withDefaults(resource, withGeneratedName(object, this.random), judged)
+      : object;
     const { name } = named.metadata;
-    assertValid(resource, named, this.judged(context, undefined));
+    assertValid(resource, named, judged);
     const validated = this.admission.validate({ ...request, name, object: named });
     const kept = andThen(validated, () => this.versions.keep(resource, named));
     return andThen(kept, (stored) => {

@@ -85,6 +85,15 @@ describe('API server', () => {
       assert.match(body.metadata.name, /^gen-[a-z0-9]{5}$/);
     });
 
+    it('labels a namespace with the name that it generates', async () => {
+      const { status, body } = await api.request('POST', '/api/v1/namespaces', {
+        metadata: { generateName: 'gen-' },
+      });
+      assert.equal(status, 201);
+      assert.match(body.metadata.name, /^gen-\w{5}$/);
+      assert.deepEqual(body.metadata.labels, { 'kubernetes.io/metadata.name': body.metadata.name });
+    });
+
     it('stores nothing on a dry run', async () => {
       const name = unique('dry');
       const { status } = await api.request(

@@ -117,13 +117,16 @@ const namespace: KindDefinition<Namespace> = {
               },
             }
           : {}),
-        metadata: {
-          ...object.metadata,
-          labels: {
-            ...object.metadata.labels,
-            'kubernetes.io/metadata.name': object.metadata.name,
-          },
-        },
+        // A name that is generated is not there at first.
+        metadata: object.metadata.name
+          ? {
+              ...object.metadata,
+              labels: {
+                ...object.metadata.labels,
+                'kubernetes.io/metadata.name': object.metadata.name,
+              },
+            }
+          : object.metadata,
       },
       { phase: 'Active' },
     ),
