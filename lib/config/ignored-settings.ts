@@ -22,6 +22,9 @@ const REASONS: Readonly<Record<string, string>> = {
   maximumRetryAttempts: 'asynchronous invocations are not retried in this version',
 };
 
+/** Why a setting of AWS's has no effect. */
+export const reasonOfIgnored = (name: string): string => REASONS[name] ?? 'it is an AWS setting';
+
 interface RawService {
   readonly provider: Readonly<Record<string, unknown>>;
   readonly functions: Readonly<Record<string, Readonly<Record<string, unknown>>>>;
@@ -33,7 +36,7 @@ interface RawService {
 export function findIgnoredSettings(raw: RawService): readonly string[] {
   const messages: string[] = [];
   const report = (setting: string, name: string): void => {
-    messages.push(`${setting} has no effect: ${REASONS[name] ?? 'it is an AWS setting'}`);
+    messages.push(`${setting} has no effect: ${reasonOfIgnored(name)}`);
   };
   for (const name of [
     ...awsOnlyProviderSettings,

@@ -11,6 +11,7 @@ const COMMANDS: Readonly<Record<string, () => Promise<Command>>> = {
   status: async () => (await import('./commands/status.ts')).statusCommand,
   kubeconfig: async () => (await import('./commands/kubeconfig.ts')).kubeconfigCommand,
   events: async () => (await import('./commands/events.ts')).eventsCommand,
+  migrate: async () => (await import('./commands/migrate.ts')).migrateCommand,
 };
 
 const COMMON_OPTIONS = {
