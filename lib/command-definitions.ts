@@ -42,6 +42,21 @@ export const commandDefinitions: Readonly<Record<string, CommandDefinition>> = {
       },
     }),
   },
+  migrate: migrateDefinition(),
   remove: withAwsOptions(),
   rollback: withAwsOptions(),
 };
+
+/** The only command that also serves a configuration that is still AWS's. */
+export function migrateDefinition(): CommandDefinition {
+  return {
+    usage:
+      'Rewrite an AWS serverless.yml for provider knative, and say what became of each setting',
+    lifecycleEvents: ['migrate'],
+    ...withAwsOptions({
+      write: { usage: 'Replace serverless.yml itself', type: 'boolean' },
+      check: { usage: 'Fail when something is left to do by hand', type: 'boolean' },
+      report: { usage: 'Write the whole report to this file, as JSON', type: 'string' },
+    }),
+  };
+}

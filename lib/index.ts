@@ -2,7 +2,7 @@
  * The plugin as the hosts load it: registers the provider, the configuration schema, commands and
  * hooks. No logic: each hook imports its command when it runs, so that `sls --help` loads none.
  */
-import { commandDefinitions } from './command-definitions.ts';
+import { commandDefinitions, migrateDefinition } from './command-definitions.ts';
 import { CommandContext } from './commands/command-context.ts';
 import { eventCatalog } from './config/events/event-catalog.ts';
 import { functionProperties } from './config/function-schema.ts';
@@ -22,21 +22,35 @@ export default class ServerlessKnative {
     return PROVIDER;
   }
 
-  /** The host tells providers by this property; a provider plugin is its own provider. */
-  readonly provider = this;
-  readonly commands = commandDefinitions;
+  /** The host leaves out plugins of other providers by this property; a provider plugin is its own. */
+  readonly provider: object | undefined;
+  readonly commands: typeof commandDefinitions;
   readonly hooks: Readonly<Record<string, HookFunction>>;
-  readonly configurationVariablesSources = {
-    aws: { resolve: resolveAwsVariable },
-  };
+  /** Undefined beside AWS's provider, which has the sources of these names itself. */
+  readonly configurationVariablesSources: Readonly<Record<string, object>> | undefined;
   private readonly context: CommandContext;
 
   constructor(host: Host, options: CliOptions, utils: HostUtils) {
     this.context = new CommandContext(host, options, { plugin: this, utils });
     host.setProvider(PROVIDER, this);
+    const migrate = {
+      'migrate:migrate': async () =>
+        (await import('./commands/migrate.ts')).migrate(host, options, utils),
+    };
+    if (!isOurs(host)) {
+      // Listed in a configuration of AWS's: it must not touch what AWS's commands do.
+      this.commands = { migrate: migrateDefinition() };
+      this.provider = undefined;
+      this.hooks = migrate;
+      this.configurationVariablesSources = undefined;
+      return;
+    }
+    this.provider = this;
+    this.commands = commandDefinitions;
+    this.configurationVariablesSources = { aws: { resolve: resolveAwsVariable } };
     defineSchema(host);
     locateSchemaErrors(host);
-    this.hooks = makeHooks(this.context);
+    this.hooks = { ...makeHooks(this.context), ...migrate };
     // Not among `hooks`: a hook there would make the host adopt its own `logs`, which needs --function.
     (host.pluginManager.hooks['logs:logs'] ??= []).push({
       pluginName: ServerlessKnative.name,
@@ -52,6 +66,14 @@ export default class ServerlessKnative {
   getRegion(): string {
     return String(this.context.host.service.provider['region'] ?? 'us-east-1');
   }
+}
+
+/** Outside a service too, so that `sls help` shows the commands. */
+function isOurs({ configurationInput }: Host): boolean {
+  const provider = configurationInput?.['provider'];
+  if (provider === undefined) return true;
+  const name = typeof provider === 'string' ? provider : (provider as { name?: unknown }).name;
+  return name === PROVIDER;
 }
 
 /** Commands that read the whole service and so say what has no effect in it. */
