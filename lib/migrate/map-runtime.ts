@@ -14,7 +14,7 @@ export function mapRuntime(asked: string): { readonly runtime: string; readonly 
     return changed(asked, `nodejs${nearest}.x`);
   }
   if (/^python3(\.\d+)?$/.test(asked)) return same(asked, 'it runs on the Python 3 of the machine');
-  if (/^python/.test(asked)) return changed(asked, 'python3.11');
+  if (asked.startsWith('python')) return changed(asked, 'python3.11');
   if (/^provided(\.al\d+)?$/.test(asked)) return same(asked);
   const language = /^[a-z]+/.exec(asked)?.[0] ?? asked;
   return {

@@ -3,37 +3,20 @@
  * edits the same document, so that comments and order stay. Reads no files and knows no handlers: that
  * is migrate-service.ts. Pure.
  */
-import {
-  type Document,
-  isAlias,
-  isCollection,
-  isMap,
-  isScalar,
-  isSeq,
-  LineCounter,
-  type Node,
-  type Pair,
-  parseDocument,
-  type Scalar,
-} from 'yaml';
-import { EventProblem } from '../config/events/event-problem.ts';
-import { eventCatalog, parseEvent } from '../config/events/event-catalog.ts';
+import { isMap, isScalar, isSeq, LineCounter, type Pair, parseDocument, type Scalar } from 'yaml';
 import { awsOnlyFunctionSettings } from '../config/function-schema.ts';
-import { reasonOfIgnored } from '../config/ignored-settings.ts';
 import { awsOnlyProviderSettings } from '../config/provider-schema.ts';
 import { UserError } from '../user-error.ts';
-import { intrinsicOf, plain, resolveIntrinsic, type Resources } from './intrinsic.ts';
+import { ConfigDraft, keyOf, pairsOf, type Path } from './config-draft.ts';
+import { eventOptionVerdicts, judgeEvent } from './judge-event.ts';
 import { mapRuntime } from './map-runtime.ts';
-import { mapVariables } from './map-variables.ts';
 import {
+  judgeResource,
   otherPlugin,
-  otherResource,
   pluginVerdicts,
-  resourceGroupVerdicts,
-  resourceVerdicts,
   topLevelVerdicts,
 } from './settings-catalog.ts';
-import type { ReportedSetting, Verdict } from './setting.ts';
+import { dropped, manual, mapped, type ReportedSetting, SAME } from './setting.ts';
 
 export interface MigratedConfig {
   /** The knative configuration. */
@@ -71,14 +54,6 @@ const providerDefaults: Readonly<Record<string, string>> = {
   region: 'us-east-1',
 };
 
-const kept = (reason: string): Verdict => ({ status: 'kept', reason });
-const mapped = (reason: string): Verdict => ({ status: 'mapped', reason });
-const dropped = (reason: string): Verdict => ({ status: 'dropped', reason });
-const manual = (reason: string, todo: string): Verdict => ({ status: 'manual', reason, todo });
-
-type Path = readonly (string | number)[];
-const SAME = kept('it means the same here');
-
 /**
  * @param file how the report calls it.
  * @throws {UserError} for what is no YAML, no mapping, or no configuration of AWS.
@@ -111,25 +86,10 @@ export function migrateConfig(text: string, file: string): MigratedConfig {
   };
 }
 
-class Migration {
-  readonly settings: ReportedSetting[] = [];
-  private readonly document: Document;
-  private readonly file: string;
-  private readonly lines: LineCounter;
-  private readonly resources: Resources;
-  /** Applied after the walk, so that it sees the file as it was written. */
-  private readonly edits: (() => void)[] = [];
-
-  constructor(document: Document, file: string, lines: LineCounter) {
-    this.document = document;
-    this.file = file;
-    this.lines = lines;
-    this.resources = readResources(document);
-  }
-
+class Migration extends ConfigDraft {
   run(): void {
     for (const pair of this.pairsAt([])) this.topLevel(pair);
-    for (const edit of this.edits) edit();
+    this.applyEdits();
     this.addPlugin();
     this.addDefaults();
   }
@@ -180,13 +140,13 @@ class Migration {
         );
     }
     const name = this.document.getIn(['service', 'name'], true);
-    this.edits.push(() => this.document.setIn(['service'], name));
+    this.later(() => this.document.setIn(['service'], name));
   }
 
   private provider(path: Path, pair: Pair): void {
     if (isScalar(pair.value) && pair.value.value === 'aws') {
       this.verdict(path, pair, mapped('the provider is knative'));
-      this.edits.push(() => this.document.setIn(path, { name: 'knative' }));
+      this.later(() => this.document.setIn(path, { name: 'knative' }));
       return;
     }
     if (!isMap(pair.value)) return this.elsewhere(path, pair);
@@ -195,9 +155,8 @@ class Migration {
       const at = [...path, name];
       if (name === 'name') {
         this.verdict(at, inner, mapped('the provider is knative'));
-        this.edits.push(() => this.document.setIn(at, 'knative'));
+        this.later(() => this.document.setIn(at, 'knative'));
       } else if (name === 'runtime') this.runtime(at, inner);
-      else if (name === 'environment') this.environment(at, inner);
       else if (name === 'timeout') this.timeout(at, inner);
       else if (name === 'httpApi') this.withoutEffect(at, inner, name);
       else if (keptProviderSettings.has(name)) this.value(at, inner);
@@ -226,7 +185,6 @@ class Migration {
       const name = keyOf(inner);
       const at = [...path, name];
       if (name === 'runtime') this.runtime(at, inner);
-      else if (name === 'environment') this.environment(at, inner);
       else if (name === 'events') this.events(at, inner);
       else if (name === 'package') this.package(at, inner);
       else if (name === 'timeout') this.timeout(at, inner);
@@ -241,7 +199,7 @@ class Migration {
     if (asked.includes('${')) return this.value(path, pair);
     const { runtime, verdict } = mapRuntime(asked);
     this.verdict(path, pair, verdict);
-    if (runtime !== asked) this.edits.push(() => this.document.setIn(path, runtime));
+    if (runtime !== asked) this.later(() => this.document.setIn(path, runtime));
   }
 
   private timeout(path: Path, pair: Pair): void {
@@ -255,34 +213,7 @@ class Migration {
         'split the work, or run it in a Job',
       ),
     );
-    this.edits.push(() => this.document.setIn(path, TIMEOUT_SECONDS_MAX));
-  }
-
-  private environment(path: Path, pair: Pair): void {
-    if (!isMap(pair.value)) return this.value(path, pair);
-    for (const inner of pairsOf(pair.value)) {
-      const at = [...path, keyOf(inner)];
-      const call = intrinsicOf(inner.value);
-      if (!call) {
-        this.value(at, inner);
-        continue;
-      }
-      const value = resolveIntrinsic(call, this.resources);
-      if (value === undefined) {
-        this.verdict(
-          at,
-          inner,
-          manual(
-            `the value of ${call.name} is known to CloudFormation alone`,
-            'set the value here',
-          ),
-        );
-        this.remove(at);
-      } else {
-        this.verdict(at, inner, mapped(`${call.name} is ${JSON.stringify(value)} here`));
-        this.set(at, value);
-      }
-    }
+    this.later(() => this.document.setIn(path, TIMEOUT_SECONDS_MAX));
   }
 
   private events(path: Path, pair: Pair): void {
@@ -298,7 +229,7 @@ class Migration {
       }
     });
     const { value } = pair;
-    this.edits.push(() => {
+    this.later(() => {
       for (const index of going.reverse()) value.items.splice(index, 1);
       if (value.items.length === 0) this.document.deleteIn(path);
     });
@@ -311,7 +242,7 @@ class Migration {
     const name = keyOf(event);
     for (const option of pairsOf(event.value)) {
       const verdict = eventOptionVerdicts[keyOf(option)];
-      if (verdict && /^http/.test(name))
+      if (verdict && name.startsWith('http'))
         this.verdict([...path, name, keyOf(option)], option, verdict);
     }
   }
@@ -330,7 +261,7 @@ class Migration {
       if (verdict.status === 'dropped' || (verdict.status === 'manual' && name in pluginVerdicts))
         going.push(item);
     });
-    this.edits.push(() => {
+    this.later(() => {
       list.items = list.items.filter((item) => !going.includes(item));
     });
   }
@@ -357,7 +288,7 @@ class Migration {
       else this.unknown(at, inner);
     }
     if (added.length > 0)
-      this.edits.push(() => {
+      this.later(() => {
         const present =
           (value.get('patterns') as { toJSON(): string[] } | undefined)?.toJSON() ?? [];
         value.set('patterns', this.document.createNode([...added, ...present]));
@@ -389,112 +320,18 @@ class Migration {
           );
         else
           for (const resource of pairsOf(section.value))
-            this.verdict([...at, name, keyOf(resource)], resource, judgeResource(resource.value));
+            this.verdict(
+              [...at, name, keyOf(resource)],
+              resource,
+              judgeResource(typeOf(resource.value)),
+            );
       }
     });
     this.remove(path);
-  }
-
-  /** A value that stays: only variables that AWS resolves are replaced within it. */
-  private value(path: Path, pair: Pair): void {
-    const { value } = pair;
-    if (isMap(value) && value.items.length > 0 && !intrinsicOf(value)) {
-      for (const inner of pairsOf(value)) this.value([...path, keyOf(inner)], inner);
-      return;
-    }
-    const call = intrinsicOf(value);
-    if (call) {
-      const resolved = resolveIntrinsic(call, this.resources);
-      if (resolved === undefined) {
-        this.verdict(
-          path,
-          pair,
-          manual(
-            `the value of ${call.name} is known to CloudFormation alone`,
-            'set the value here',
-          ),
-        );
-        this.remove(path);
-      } else {
-        this.verdict(path, pair, mapped(`${call.name} is ${JSON.stringify(resolved)} here`));
-        this.set(path, resolved);
-      }
-      return;
-    }
-    this.verdict(path, pair, this.variablesWithin(value) ?? SAME);
-  }
-
-  /** Replaces the variables of AWS in a value. @returns what came of it, if there were any. */
-  private variablesWithin(node: unknown): Verdict | undefined {
-    let worst: Verdict | undefined;
-    for (const scalar of scalarsOf(node)) {
-      if (typeof scalar.value !== 'string') continue;
-      const found = mapVariables(scalar.value);
-      if (!found) continue;
-      if (worst?.status !== 'manual') worst = found.verdict;
-      this.edits.push(() => {
-        scalar.value = found.text;
-      });
-    }
-    return worst;
-  }
-
-  /** Every leaf below a node gets the same verdict, unless it has a variable of AWS. */
-  private leaves(path: Path, node: unknown, verdict: Verdict): void {
-    if (isMap(node) && node.items.length > 0) {
-      for (const inner of pairsOf(node)) this.leaves([...path, keyOf(inner)], inner.value, verdict);
-      return;
-    }
-    this.report(path, node, this.variablesWithin(node) ?? verdict);
-  }
-
-  private elsewhere(path: Path, pair: Pair): void {
-    this.verdict(
-      path,
-      pair,
-      manual(
-        'it is read from another place, which was not looked at',
-        'write its content here and migrate again',
-      ),
-    );
-  }
-
-  private withoutEffect(path: Path, pair: Pair, name: string): void {
-    this.verdict(path, pair, dropped(reasonOfIgnored(name)));
-    this.remove(path);
-  }
-
-  private unknown(path: Path, pair: Pair): void {
-    this.verdict(
-      path,
-      pair,
-      manual(
-        'it is not a setting of AWS’s provider; a plugin may read it',
-        'remove it if nothing reads it',
-      ),
-    );
-    this.remove(path);
-  }
-
-  private set(path: Path, value: string): void {
-    // A new node: an old one would keep the tag of the call that it was.
-    this.edits.push(() => this.document.setIn(path, this.document.createNode(value)));
-  }
-
-  /** With the comment above it, which speaks of it; what opens the file speaks of the file. */
-  private remove(path: Path): void {
-    this.edits.push(() => {
-      const { contents } = this.document;
-      const first = isMap(contents) ? contents.items[0] : undefined;
-      const isFirst = path.length === 1 && first !== undefined && keyOf(first) === path[0];
-      const opening = isFirst && isScalar(first.key) ? first.key.commentBefore : undefined;
-      this.document.deleteIn(path);
-      if (typeof opening === 'string') this.document.commentBefore = opening;
-    });
   }
 
   private addPlugin(): void {
-    const existing = this.document.get('plugins', true) as unknown;
+    const existing = this.document.get('plugins', true);
     const list = isMap(existing) ? (existing.get('modules', true) as unknown) : existing;
     if (!isSeq(list)) {
       if (existing !== undefined) return;
@@ -515,100 +352,9 @@ class Migration {
       if (text.includes(`self:provider.${name}`) && !this.document.hasIn(['provider', name]))
         this.document.setIn(['provider', name], value);
   }
-
-  private verdict(path: Path, pair: Pair, verdict: Verdict): void {
-    this.report(path, pair.key, verdict);
-  }
-
-  private report(path: Path, node: unknown, verdict: Verdict): void {
-    const offset = (node as Partial<Node> | undefined)?.range?.[0] ?? 0;
-    this.settings.push({
-      path: formatPath(path),
-      file: this.file,
-      line: this.lines.linePos(offset).line,
-      ...verdict,
-    });
-  }
-
-  private pairsAt(path: Path): readonly Pair[] {
-    const node = path.length === 0 ? this.document.contents : this.document.getIn(path, true);
-    return isMap(node) ? pairsOf(node) : [];
-  }
 }
 
-/** Whether the event would be deployed: what the configuration itself says of it. */
-function judgeEvent(item: unknown): Verdict {
-  const value = plain(item);
-  const name = typeof value === 'string' ? value : (Object.keys((value ?? {}) as object)[0] ?? '');
-  if (!Object.hasOwn(eventCatalog, name))
-    return manual(`"${name}" is no event that is known here`, 'call the function in another way');
-  try {
-    parseEvent(value);
-    return SAME;
-  } catch (error) {
-    if (!(error instanceof EventProblem)) throw error;
-    return manual(
-      `${name}: ${error.message}`,
-      eventTodos[name] ??
-        'call the function in another way: over HTTP, on a schedule or by an event',
-    );
-  }
-}
-
-/** Options of `http` and `httpApi` that stay in the file, for a version that reads them. */
-const eventOptionVerdicts: Readonly<Record<string, Verdict>> = {
-  cors: manual(
-    'preflight requests are not answered by the gateway',
-    'answer OPTIONS in the function, and send Access-Control-Allow-Origin',
-  ),
-  request: manual('requests are not checked before the function', 'check them in the function'),
-  response: manual('responses are not rewritten', 'answer in the function as the client expects'),
-  async: manual('the call waits for the function', 'call it with sls invoke --type Event'),
-  timeoutInMillis: dropped('the timeout of the function holds'),
-  operationId: dropped('it documents an API of AWS'),
-  documentation: dropped('it documents an API of AWS'),
-};
-
-const asEvents = 'send CloudEvents to the broker, and give the function a "trigger" event';
-const eventTodos: Readonly<Record<string, string>> = {
-  sqs: asEvents,
-  sns: asEvents,
-  stream: asEvents,
-  s3: asEvents,
-  kafka: asEvents,
-  msk: asEvents,
-  rabbitmq: asEvents,
-  activemq: asEvents,
-  alb: 'use an "httpApi" event',
-  http: 'check the caller in the function, and declare the event without what is named',
-  httpApi: 'check the caller in the function, and declare the event without what is named',
-  websocket: 'serve the WebSocket from a container: handler: path/to/Dockerfile',
-};
-
-function judgeResource(node: unknown): Verdict {
-  const type = isMap(node) ? String(node.get('Type') ?? '') : '';
-  const known = resourceVerdicts[type];
-  if (known) return known;
-  const group = resourceGroupVerdicts.find(([prefix]) => type.startsWith(prefix));
-  return group?.[1] ?? otherResource;
-}
-
-function readResources(document: Document): Resources {
-  const found = new Map<string, { type: string; properties: Record<string, unknown> }>();
-  const node = document.get('resources', true) as unknown;
-  for (const part of isSeq(node) ? node.items : [node]) {
-    const section = isMap(part) ? (part.get('Resources', true) as unknown) : undefined;
-    if (!isMap(section)) continue;
-    for (const resource of pairsOf(section)) {
-      const value = plain(resource.value) as { Type?: unknown; Properties?: unknown } | undefined;
-      found.set(keyOf(resource), {
-        type: String(value?.Type ?? ''),
-        properties: (value?.Properties ?? {}) as Record<string, unknown>,
-      });
-    }
-  }
-  return found;
-}
+const typeOf = (node: unknown): string => (isMap(node) ? String(node.get('Type') ?? '') : '');
 
 /** A list of functions is merged as the framework does it. */
 function functionsOf(value: unknown): MigratedConfig['functions'] {
@@ -617,25 +363,5 @@ function functionsOf(value: unknown): MigratedConfig['functions'] {
   return Object.assign({}, ...objects) as MigratedConfig['functions'];
 }
 
-const pairsOf = (node: { items: Pair[] }): readonly Pair[] => [...node.items];
-
-const keyOf = ({ key }: Pair): string => String(isScalar(key) ? key.value : key);
-
 const negated = (pattern: string): string =>
   pattern.startsWith('!') ? pattern.slice(1) : `!${pattern}`;
-
-function* scalarsOf(node: unknown): Generator<Scalar> {
-  if (isScalar(node)) yield node;
-  else if (isAlias(node) || !isCollection(node)) return;
-  else
-    for (const item of node.items as unknown[])
-      yield* scalarsOf((item as Partial<Pair>).value ?? item);
-}
-
-/** `functions.hello.events[0]`. */
-const formatPath = (path: Path): string =>
-  path
-    .map((part, index) =>
-      typeof part === 'number' ? `[${part}]` : `${index > 0 ? '.' : ''}${part}`,
-    )
-    .join('');

@@ -17,6 +17,17 @@ export interface Verdict {
   readonly todo?: string;
 }
 
+export const kept = (reason: string): Verdict => ({ status: 'kept', reason });
+export const mapped = (reason: string): Verdict => ({ status: 'mapped', reason });
+export const dropped = (reason: string): Verdict => ({ status: 'dropped', reason });
+export const manual = (reason: string, todo: string): Verdict => ({
+  status: 'manual',
+  reason,
+  todo,
+});
+
+export const SAME: Verdict = kept('it means the same here');
+
 export interface ReportedSetting extends Verdict {
   /** As `functions.hello.events[0]`. */
   readonly path: string;

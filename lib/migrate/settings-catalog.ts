@@ -2,11 +2,7 @@
  * What becomes of the settings that are not worth a function of their own: the framework's, and what
  * belongs to AWS alone. Pure data. Source: the configuration schemas of serverless 3 and osls 4.
  */
-import type { Verdict } from './setting.ts';
-
-const dropped = (reason: string): Verdict => ({ status: 'dropped', reason });
-const manual = (reason: string, todo: string): Verdict => ({ status: 'manual', reason, todo });
-const kept = (reason: string): Verdict => ({ status: 'kept', reason });
+import { dropped, kept, manual, type Verdict } from './setting.ts';
 
 /** By name, at the top of the file. */
 export const topLevelVerdicts: Readonly<Record<string, Verdict>> = {
@@ -43,7 +39,7 @@ export const topLevelVerdicts: Readonly<Record<string, Verdict>> = {
 };
 
 /** By `Type`; others are `otherResource`. */
-export const resourceVerdicts: Readonly<Record<string, Verdict>> = {
+const resourceVerdicts: Readonly<Record<string, Verdict>> = {
   'AWS::DynamoDB::Table': manual(
     'the table is not created',
     'run a server that speaks its protocol, or DynamoDB itself, create the table there and set AWS_ENDPOINT_URL_DYNAMODB',
@@ -97,7 +93,7 @@ export const resourceVerdicts: Readonly<Record<string, Verdict>> = {
 };
 
 /** Groups of types that only configure AWS around something. */
-export const resourceGroupVerdicts: readonly (readonly [prefix: string, verdict: Verdict])[] = [
+const resourceGroupVerdicts: readonly (readonly [prefix: string, verdict: Verdict])[] = [
   ['AWS::IAM::', dropped('there is no IAM; credentials come from the environment')],
   ['AWS::ApiGateway', dropped('routes are served by the gateway, from the functions’ events')],
   ['AWS::Lambda::', dropped('functions are deployed from "functions"')],
@@ -164,7 +160,15 @@ export const otherPlugin: Verdict = manual(
   'try it; remove it if it asks for credentials',
 );
 
-export const otherResource: Verdict = manual(
+const otherResource: Verdict = manual(
   'CloudFormation resources are not created',
   'create what it stands for by hand and set its address in the environment',
 );
+
+/** @param type as `AWS::S3::Bucket`; '' where there is none. */
+export function judgeResource(type: string): Verdict {
+  const known = resourceVerdicts[type];
+  if (known) return known;
+  const group = resourceGroupVerdicts.find(([prefix]) => type.startsWith(prefix));
+  return group?.[1] ?? otherResource;
+}
