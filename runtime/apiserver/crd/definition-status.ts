@@ -8,6 +8,8 @@ import type {
   DefinitionCondition,
 } from '../../apis/apiextensions/types.ts';
 
+import { approvalOf } from './api-approval.ts';
+
 type Status = NonNullable<CustomResourceDefinition['status']>;
 
 /** @param others the definitions of the same group that came to their names before. */
@@ -71,10 +73,25 @@ export function decideStatus(
           },
       now,
     );
+  const approval = decideApproval(crd);
+  if (approval) conditions = withCondition(conditions, approval, now);
   const acceptedNames = Object.fromEntries(
     Object.entries(accepted).filter(([, value]) => value !== undefined),
   ) as Partial<DefinedNames>;
   return { ...status, conditions, acceptedNames };
+}
+
+/** Of Kubernetes' own groups: whether its API review has seen the kind. Undefined for other groups. */
+function decideApproval(crd: CustomResourceDefinition): DefinitionCondition | undefined {
+  const approval = approvalOf(crd);
+  if (!approval) return undefined;
+  const { state, text } = approval;
+  return {
+    type: 'KubernetesAPIApprovalPolicyConformant',
+    status: state === 'Approved' ? 'True' : 'False',
+    reason: `${state}Annotation`,
+    message: text,
+  };
 }
 
 export const isConditionTrue = (crd: CustomResourceDefinition, type: string): boolean =>

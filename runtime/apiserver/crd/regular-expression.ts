@@ -1,8 +1,14 @@
 /**
  * Patterns of schemas and of CEL. Theirs is RE2's syntax and ours is JavaScript's, which agree in
- * what schemas use; JavaScript's may take exponential time, so that a pattern in which repetitions
- * are nested is refused where it is defined. Pure.
+ * what schemas use. RE2 takes linear time whatever the pattern and the text; V8 does once it is told
+ * to, for patterns without the things that RE2 has not either: those are refused.
  */
+import { setFlagsFromString } from 'node:v8';
+
+// A search that goes back too often starts over in V8's linear engine. Without this, one object whose
+// text was made for the purpose would stop the server: whoever may write it could.
+setFlagsFromString('--enable-experimental-regexp-engine-on-excessive-backtracks');
+
 const PATTERNS_MAX = 1_000;
 const PATTERN_LENGTH_MAX = 4_096;
 
@@ -48,8 +54,13 @@ function findMistake(pattern: string): string {
   return depth > 0 ? `missing closing ): \`${pattern}\`` : `invalid pattern: \`${pattern}\``;
 }
 
+/** Looking around and back, which RE2 leaves out since it cannot be done in linear time. */
+const backtracking = /\(\?<?[=!]|\\[1-9]|\\k</;
+/** What only JavaScript's `u` understands. The linear engine does not, so that it is used for these alone. */
+const needsUnicode = /[^\0-\x7f]|\\[pP]/;
+
 function compile(pattern: string): RegExp | undefined {
-  if (pattern.length > PATTERN_LENGTH_MAX) return undefined;
+  if (pattern.length > PATTERN_LENGTH_MAX || backtracking.test(pattern)) return undefined;
   // RE2's own spellings: flags for the whole pattern, absolute ends, named groups.
   const flags = /^\(\?([ims]+)\)/.exec(pattern);
   const text = (flags ? pattern.slice(flags[0].length) : pattern)
@@ -61,13 +72,8 @@ function compile(pattern: string): RegExp | undefined {
     .replaceAll('[[:alnum:]]', '[A-Za-z0-9]');
   const extra = flags?.[1] ?? '';
   try {
-    // `u` counts code points, as RE2 does, but refuses escapes that RE2 takes.
-    return new RegExp(text, `${extra}u`);
+    return new RegExp(text, needsUnicode.test(text) ? `${extra}u` : extra);
   } catch {
-    try {
-      return new RegExp(text, extra);
-    } catch {
-      return undefined;
-    }
+    return undefined;
   }
 }

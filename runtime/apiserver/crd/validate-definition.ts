@@ -23,6 +23,7 @@ import {
 } from '../../apis/meta/field-cause.ts';
 import type { FieldError } from '../../apis/meta/field-error.ts';
 import { isJsonObject, jsonEqual } from '../json-value.ts';
+import { approvalAnnotation, approvalOf } from './api-approval.ts';
 import { dnsLabel1035Problem } from './definition-names.ts';
 import { followFieldPath } from './field-path.ts';
 import { findUnknownFormats, validateSchema } from './structural-schema.ts';
@@ -48,8 +49,6 @@ const columnFormats = [
   'password',
 ];
 const reviewVersions = ['v1', 'v1beta1'];
-const approvalAnnotation = 'api-approved.kubernetes.io';
-const protectedGroupPattern = /(?:^|\.)(?:k8s|kubernetes)\.io$/;
 
 /** @param old the stored definition on an update. */
 export function validateDefinition(
@@ -486,29 +485,17 @@ function validateReviewVersions(versions: readonly string[], path: string): Fiel
 
 /** Groups of Kubernetes itself are for kinds that its API review has seen. */
 function validateApproval(
-  { metadata, spec }: CustomResourceDefinition,
+  definition: CustomResourceDefinition,
   old: CustomResourceDefinition | undefined,
 ): FieldError[] {
-  if (!protectedGroupPattern.test(spec.group)) return [];
+  const approval = approvalOf(definition);
+  // Who cannot change the mark must be able to change the rest.
+  if (!approval || (old && approvalOf(old)?.state === approval.state)) return [];
   const at = `metadata.annotations[${approvalAnnotation}]`;
-  const value = metadata.annotations?.[approvalAnnotation];
-  if (old && old.metadata.annotations?.[approvalAnnotation] === value) return [];
-  const link = 'see https://github.com/kubernetes/enhancements/pull/1111';
-  if (!value)
-    return [
-      requiredField(
-        at,
-        `protected groups must have approval annotation "${approvalAnnotation}", ${link}`,
-      ),
-    ];
-  if (value.startsWith('unapproved') || /^https?:\/\/[^/]+/.test(value)) return [];
-  return [
-    invalidField(
-      at,
-      value,
-      `protected groups must have approval annotation "${approvalAnnotation}" with either a URL or a reason starting with "unapproved", ${link}`,
-    ),
-  ];
+  const { state, text } = approval;
+  if (state === 'Missing') return [requiredField(at, text)];
+  if (state !== 'Invalid') return [];
+  return [invalidField(at, definition.metadata.annotations?.[approvalAnnotation], text)];
 }
 
 function validateSpecUpdate(spec: Spec, old: CustomResourceDefinition): FieldError[] {

@@ -283,6 +283,24 @@ describe('A CustomResourceDefinition', () => {
     assert.equal((await api.request('GET', `${crontabs}/one`)).body.spec.replicas, 1);
   });
 
+  it("says of a kind in a group of Kubernetes' own whether its review has seen it", async () => {
+    const crd = makeDefinition();
+    crd.metadata = {
+      name: 'crontabs.stable.k8s.io',
+      annotations: { 'api-approved.kubernetes.io': 'https://github.com/kubernetes/x/pull/1' },
+    };
+    crd.spec.group = 'stable.k8s.io';
+    await define(crd);
+    const { body } = await api.request('GET', `${definitions}/crontabs.stable.k8s.io`);
+    const { status, reason, message } = body.status.conditions.find(
+      ({ type }: any) => type === 'KubernetesAPIApprovalPolicyConformant',
+    );
+    assert.deepEqual(
+      [status, reason, message],
+      ['True', 'ApprovedAnnotation', 'approved in https://github.com/kubernetes/x/pull/1'],
+    );
+  });
+
   it('waits for names that another definition of its group has', async () => {
     await define();
     const other = makeDefinition(specSchema, {

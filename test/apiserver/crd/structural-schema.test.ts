@@ -2,6 +2,10 @@
 import assert from 'node:assert/strict';
 import type { JsonSchema, ValidationRule } from '../../../runtime/apis/apiextensions/types.ts';
 import { runRules } from '../../../runtime/apiserver/crd/cel-rules.ts';
+import {
+  compilePattern,
+  explainPattern,
+} from '../../../runtime/apiserver/crd/regular-expression.ts';
 import { validateListTypes } from '../../../runtime/apiserver/crd/list-types.ts';
 import { validateSchema } from '../../../runtime/apiserver/crd/structural-schema.ts';
 import { applySchemaDefaults } from '../../../runtime/apiserver/crd/defaulting.ts';
@@ -136,6 +140,29 @@ describe('Validation of values', () => {
         wanted,
       );
     });
+});
+
+describe('Patterns', () => {
+  it('take no exponential time, whatever the text', () => {
+    // A search that tries every way to divide the letters would not end in a lifetime.
+    const hostile = `${'a'.repeat(5_000)}1`;
+    for (const pattern of ['^(a+)+$', '^(?:[a-z]+)*$', '^(a|aa)+$'])
+      assert.equal(compilePattern(pattern)?.test(hostile), false);
+  });
+
+  it('are none where they look around or back, as for RE2', () => {
+    for (const pattern of ['(?=a)', '(?<!a)b', String.raw`(a)\1`])
+      assert.equal(compilePattern(pattern), undefined);
+    assert.equal(
+      explainPattern('a(?!b)'),
+      'error parsing regexp: invalid or unsupported Perl syntax: `(?!`',
+    );
+  });
+
+  it('may have flags, names and letters of any script', () => {
+    assert.equal(compilePattern('(?i)^(?P<x>AB)$')?.test('ab'), true);
+    assert.equal(compilePattern(String.raw`^\p{L}+$`)?.test('äß'), true);
+  });
 });
 
 describe('List types', () => {
