@@ -226,4 +226,121 @@ describe('the plan of a Job', () => {
       assert.equal(formatIndexes(new Set([8, 0, 1, 2, 5, 7])), '0-2,5,7,8');
     });
   });
+
+  describe('with a limit for each index', () => {
+    const indexed = (more: Partial<JobSpec> = {}): Job =>
+      makeJob({
+        completionMode: 'Indexed',
+        completions: 3,
+        parallelism: 3,
+        backoffLimit: 2_147_483_647,
+        backoffLimitPerIndex: 1,
+        ...more,
+      });
+    const indexes = (pods: readonly Pod[]): (string | undefined)[] =>
+      pods.map(({ metadata }) => metadata.annotations?.[INDEX_ANNOTATION]);
+
+    it('tries an index again, and says how often it failed before', () => {
+      const { births } = plan(indexed(), [makePod('Failed', { index: 1 })]);
+      assert.deepEqual(indexes(births), ['0', '1', '2']);
+      assert.deepEqual(
+        births.map(
+          ({ metadata }) => metadata.annotations?.['batch.kubernetes.io/job-index-failure-count'],
+        ),
+        ['0', '1', '0'],
+      );
+    });
+
+    it('lets an index wait for its own failure alone', () => {
+      const endedAt = '2029-12-31T23:59:58Z';
+      const made = plan(indexed(), [makePod('Failed', { index: 1, endedAt })]);
+      assert.deepEqual(indexes(made.births), ['0', '2']);
+      assert.equal(made.requeueAfterMs, 8_000);
+    });
+
+    it('gives up an index that failed too often, and goes on with the others', () => {
+      const failures = [makePod('Failed', { index: 1 }), makePod('Failed', { index: 1 })];
+      const made = plan(indexed(), failures);
+      assert.deepEqual(indexes(made.births), ['0', '2']);
+      assert.equal(made.status?.failedIndexes, '1');
+      assert.deepEqual(made.conditions, []);
+    });
+
+    it('fails when all indexes have ended and one of them has failed', () => {
+      const ended = [
+        makePod('Failed', { index: 1 }),
+        makePod('Failed', { index: 1 }),
+        makePod('Succeeded', { index: 0 }),
+        makePod('Succeeded', { index: 2 }),
+      ];
+      const made = plan(indexed(), ended);
+      assert.deepEqual(
+        made.events.map(({ reason, message }) => [reason, message]),
+        [['FailedIndexes', 'Job has failed indexes']],
+      );
+      assert.equal(made.status?.completedIndexes, '0,2');
+    });
+
+    it('fails at once when more indexes have failed than may', () => {
+      const twice = (index: number): Pod[] => [
+        makePod('Failed', { index }),
+        makePod('Failed', { index }),
+      ];
+      const made = plan(indexed({ maxFailedIndexes: 1 }), [...twice(0), ...twice(2)]);
+      assert.equal(made.events[0]?.reason, 'MaxFailedIndexesExceeded');
+      assert.deepEqual(made.births, []);
+    });
+
+    it('fails an index at once by a rule of the failure policy', () => {
+      const job = indexed({
+        podFailurePolicy: {
+          rules: [{ action: 'FailIndex', onExitCodes: { operator: 'In', values: [42] } }],
+        },
+      });
+      const made = plan(job, [makePod('Failed', { index: 0, exitCode: 42 })]);
+      assert.equal(made.status?.failedIndexes, '0');
+      assert.deepEqual(indexes(made.births), ['1', '2']);
+    });
+
+    it('makes no list of indexes that nobody asked for', () => {
+      const made = plan(indexed({ completions: 2_000_000_000, parallelism: 2 }));
+      assert.deepEqual(indexes(made.births), ['0', '1']);
+    });
+  });
+
+  describe('with a success policy', () => {
+    const job = (rules: NonNullable<JobSpec['successPolicy']>['rules'] = []): Job =>
+      makeJob({
+        completionMode: 'Indexed',
+        completions: 4,
+        parallelism: 4,
+        successPolicy: { rules },
+      });
+    const done = (...list: number[]): Pod[] => list.map((index) => makePod('Succeeded', { index }));
+    const reasonOf = (pods: readonly Pod[], given: Job): string | undefined =>
+      plan(given, pods).status?.conditions?.find(({ type }) => type === 'Complete')?.message;
+
+    it('completes with the indexes that matter, and stops the others', () => {
+      const running = makePod('Running', { index: 3 });
+      const made = plan(job([{ succeededIndexes: '0-1' }]), [...done(0, 1), running]);
+      assert.deepEqual(made.deaths, [running.metadata.name]);
+      assert.equal(
+        made.status?.conditions?.find(({ type }) => type === 'Complete')?.reason,
+        'SuccessPolicy',
+      );
+    });
+
+    it('completes with enough of them, by the first rule that matches', () => {
+      const given = job([
+        { succeededIndexes: '0' },
+        { succeededIndexes: '1-3', succeededCount: 2 },
+      ]);
+      assert.equal(reasonOf(done(1), given), undefined);
+      assert.equal(reasonOf(done(1, 3), given), 'Matched rules at index 1');
+    });
+
+    it('completes with a number of any', () => {
+      assert.equal(reasonOf(done(2), job([{ succeededCount: 1 }])), 'Matched rules at index 0');
+    });
+  });
 });

@@ -16,6 +16,7 @@ import type { CronJob, Job, JobSpec } from './types.ts';
 import { cronJobKind, jobKind } from './types.ts';
 
 const BACKOFF_LIMIT_DEFAULT = 6;
+const BACKOFF_LIMIT_NONE = 2_147_483_647;
 const SUCCESSFUL_HISTORY_DEFAULT = 3;
 const FAILED_HISTORY_DEFAULT = 1;
 /** Its Jobs' names are eleven characters longer, and must fit a label. */
@@ -144,7 +145,10 @@ function defaultJobSpec(spec: JobSpec): JobSpec {
     ...spec,
     ...(isSingle ? { completions: 1 } : {}),
     parallelism: spec.parallelism ?? 1,
-    backoffLimit: spec.backoffLimit ?? BACKOFF_LIMIT_DEFAULT,
+    // With a limit for each index, the Job itself has none.
+    backoffLimit:
+      spec.backoffLimit ??
+      (spec.backoffLimitPerIndex === undefined ? BACKOFF_LIMIT_DEFAULT : BACKOFF_LIMIT_NONE),
     completionMode: spec.completionMode ?? 'NonIndexed',
     suspend: spec.suspend ?? false,
     manualSelector: spec.manualSelector ?? false,

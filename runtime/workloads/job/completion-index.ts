@@ -1,6 +1,8 @@
 /** Completion indexes of `Indexed` Jobs: where a Pod carries its own, and how many are written short. Pure. */
 import type { Pod } from '../../apis/core/types.ts';
 
+/** More indexes than a Job may have. */
+const INDEXES_MAX = 1_000_000;
 /** Label and annotation of a Pod. */
 export const INDEX_ANNOTATION = 'batch.kubernetes.io/job-completion-index';
 
@@ -8,6 +10,17 @@ export function indexOf({ metadata }: Pod): number | undefined {
   const text = metadata.annotations?.[INDEX_ANNOTATION];
   const index = Number(text);
   return text === undefined || !Number.isInteger(index) ? undefined : index;
+}
+
+/** The indexes that `0-2,5` names; nothing of what cannot be read. */
+export function parseIndexes(text: string): ReadonlySet<number> {
+  const indexes = new Set<number>();
+  for (const part of text.split(',')) {
+    const [first = NaN, last = first] = part.split('-').map(Number);
+    for (let index = first; index <= last && indexes.size < INDEXES_MAX; index++)
+      indexes.add(index);
+  }
+  return indexes;
 }
 
 /** `0-2,5` for 0, 1, 2 and 5. */

@@ -5,24 +5,28 @@ import type { Pod } from '../../apis/core/types.ts';
 export interface FailureVerdict {
   /** Failures that count against the back-off limit. */
   readonly counted: readonly Pod[];
+  /** Of those, the ones that end their index at once. */
+  readonly final: readonly Pod[];
   /** Why the Job is to fail now. */
   readonly failure: string | undefined;
 }
 
 export function judgeFailures({ spec }: Job, failed: readonly Pod[]): FailureVerdict {
   const rules = spec.podFailurePolicy?.rules ?? [];
-  if (rules.length === 0) return { counted: failed, failure: undefined };
+  if (rules.length === 0) return { counted: failed, final: [], failure: undefined };
   const counted: Pod[] = [];
+  const final: Pod[] = [];
   let failure: string | undefined;
   for (const pod of failed) {
     const index = rules.findIndex((rule) => describeMatch(rule, pod) !== undefined);
     const rule = rules[index];
     if (rule?.action === 'Ignore') continue;
     counted.push(pod);
+    if (rule?.action === 'FailIndex') final.push(pod);
     if (rule?.action === 'FailJob')
       failure ??= `${describeMatch(rule, pod)} matching FailJob rule at index ${index}`;
   }
-  return { counted, failure };
+  return { counted, final, failure };
 }
 
 /** What of the Pod the rule matches, in words; undefined when it does not. */

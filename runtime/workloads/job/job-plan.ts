@@ -6,6 +6,7 @@
 import { type Job, type JobCondition, jobKind } from '../../apis/batch/types.ts';
 import { isPodReady } from '../../apis/core/pod-readiness.ts';
 import type { Container, Pod, PodTemplateSpec } from '../../apis/core/types.ts';
+import type { PlannedEvent } from '../../kube/event-recorder.ts';
 import type { Action, Plan } from '../../kube/plan.ts';
 import { emptyPlan } from '../../kube/plan.ts';
 import type { Random } from '../../std/random.ts';
@@ -14,30 +15,17 @@ import { createPod, deletePod, makePod, randomName } from '../make-pod.ts';
 import { isoSeconds, isPodActive, isPodLeaving } from '../pod-facts.ts';
 import { patchStatus } from '../status-patch.ts';
 import { formatIndexes, INDEX_ANNOTATION, indexOf } from './completion-index.ts';
-import { judgeFailures } from './failure-policy.ts';
+import { type FailureVerdict, judgeFailures } from './failure-policy.ts';
+import { type Counted, deadlineInMs, findOutcome, type Outcome } from './job-outcome.ts';
 
+/** How often the index of a Pod had failed before it. */
+const FAILURE_COUNT_ANNOTATION = 'batch.kubernetes.io/job-index-failure-count';
 const BACKOFF_MS = { initial: 10_000, max: 360_000 };
-const BACKOFF_LIMIT_DEFAULT = 6;
 
 export interface JobPlanOptions {
   readonly nodeName: string | undefined;
   readonly nowMs: number;
   readonly random: Random;
-}
-
-interface Outcome {
-  readonly type: 'Complete' | 'Failed';
-  readonly reason: string;
-  readonly message: string;
-}
-
-interface Counted {
-  readonly active: readonly Pod[];
-  readonly succeeded: readonly Pod[];
-  /** Failures that count against the limit. */
-  readonly failed: readonly Pod[];
-  /** Indexes that have succeeded; for `Indexed` only. */
-  readonly doneIndexes: ReadonlySet<number>;
 }
 
 /** @param candidates all Pods of the namespace */
@@ -55,7 +43,13 @@ export function planJob(job: Job, candidates: readonly Pod[], options: JobPlanOp
   const active = pods.filter(isPodActive);
   const succeeded = pods.filter(({ status }) => status?.phase === 'Succeeded');
   const doneIndexes = new Set(succeeded.flatMap((pod) => indexOf(pod) ?? []));
-  const counted: Counted = { active, succeeded, failed: verdict.counted, doneIndexes };
+  const counted: Counted = {
+    active,
+    succeeded,
+    failed: verdict.counted,
+    doneIndexes,
+    failedIndexes: findFailedIndexes(job, verdict, doneIndexes),
+  };
   const suspended = job.spec.suspend === true;
   const outcome = suspended ? undefined : findOutcome(job, counted, verdict.failure, options.nowMs);
 
@@ -80,9 +74,51 @@ export function planJob(job: Job, candidates: readonly Pod[], options: JobPlanOp
   );
   return {
     actions,
-    events: [],
+    events: newsOf(job, outcome, suspended),
     requeueAfterMs: outcome || waits.length === 0 ? undefined : Math.min(...waits),
   };
+}
+
+/** Indexes that have failed more often than they may, or once and for all; none without a limit for each. */
+function findFailedIndexes(
+  { spec }: Job,
+  { counted, final }: FailureVerdict,
+  done: ReadonlySet<number>,
+): ReadonlySet<number> {
+  const { backoffLimitPerIndex: limit } = spec;
+  const failed = new Set<number>();
+  if (limit === undefined || spec.completionMode !== 'Indexed') return failed;
+  for (const [index, pods] of byIndex(counted))
+    if (!done.has(index) && (pods.length > limit || pods.some((pod) => final.includes(pod))))
+      failed.add(index);
+  return failed;
+}
+
+function byIndex(pods: readonly Pod[]): ReadonlyMap<number, readonly Pod[]> {
+  const found = new Map<number, Pod[]>();
+  for (const pod of pods) {
+    const index = indexOf(pod);
+    if (index !== undefined) found.set(index, [...(found.get(index) ?? []), pod]);
+  }
+  return found;
+}
+
+/** The Job's end, and its pauses, as people read them. */
+function newsOf(job: Job, outcome: Outcome | undefined, suspended: boolean): PlannedEvent[] {
+  const condition = job.status?.conditions?.find(({ type }) => type === 'Suspended');
+  const wasSuspended = condition?.status === 'True';
+  const say = (reason: string, message: string, type: 'Normal' | 'Warning' = 'Normal') => ({
+    object: job,
+    type,
+    reason,
+    message,
+  });
+  const news: PlannedEvent[] = [];
+  if (suspended && !wasSuspended) news.push(say('Suspended', 'Job suspended'));
+  if (!suspended && wasSuspended) news.push(say('Resumed', 'Job resumed'));
+  if (outcome?.type === 'Complete') news.push(say('Completed', 'Job completed'));
+  if (outcome?.type === 'Failed') news.push(say(outcome.reason, outcome.message, 'Warning'));
+  return news;
 }
 
 /** A finished Job goes `ttlSecondsAfterFinished` after its end; without one it stays. */
@@ -96,54 +132,6 @@ function planCleanUp(job: Job, end: JobCondition, nowMs: number): Plan {
   return { actions: [{ type: 'delete', kind: jobKind, namespace, name, uid }], events: [] };
 }
 
-function deadlineInMs({ spec, status }: Job, nowMs: number): number | undefined {
-  if (spec.activeDeadlineSeconds === undefined || spec.suspend) return undefined;
-  const startMs = Date.parse(status?.startTime ?? '') || nowMs;
-  return startMs + spec.activeDeadlineSeconds * 1000 - nowMs;
-}
-
-function findOutcome(
-  job: Job,
-  { active, succeeded, failed, doneIndexes }: Counted,
-  failure: string | undefined,
-  nowMs: number,
-): Outcome | undefined {
-  const { completions, backoffLimit = BACKOFF_LIMIT_DEFAULT } = job.spec;
-  if (failure !== undefined)
-    return { type: 'Failed', reason: 'PodFailurePolicy', message: failure };
-  // A container that restarts in place has failed too, though its Pod goes on.
-  const restarts =
-    job.spec.template.spec.restartPolicy === 'OnFailure'
-      ? active.reduce(
-          (sum, { status }) =>
-            sum + (status?.containerStatuses ?? []).reduce((n, one) => n + one.restartCount, 0),
-          0,
-        )
-      : 0;
-  if (failed.length > backoffLimit || (restarts > 0 && restarts >= backoffLimit))
-    return {
-      type: 'Failed',
-      reason: 'BackoffLimitExceeded',
-      message: 'Job has reached the specified backoff limit',
-    };
-  if ((deadlineInMs(job, nowMs) ?? 1) <= 0)
-    return {
-      type: 'Failed',
-      reason: 'DeadlineExceeded',
-      message: 'Job was active longer than specified deadline',
-    };
-  const done = job.spec.completionMode === 'Indexed' ? doneIndexes.size : succeeded.length;
-  const isComplete =
-    completions === undefined ? done > 0 && active.length === 0 : done >= completions;
-  return isComplete
-    ? {
-        type: 'Complete',
-        reason: 'CompletionsReached',
-        message: 'Reached expected number of succeeded pods',
-      }
-    : undefined;
-}
-
 /** Pods up to the parallelism, no more than are still needed; after a failure only when its wait is over. */
 function planActive(
   job: Job,
@@ -153,7 +141,7 @@ function planActive(
   const { active, succeeded, doneIndexes } = counted;
   const { completions, parallelism = 1, completionMode } = job.spec;
   const isIndexed = completionMode === 'Indexed';
-  const done = isIndexed ? doneIndexes.size : succeeded.length;
+  const done = isIndexed ? doneIndexes.size + counted.failedIndexes.size : succeeded.length;
   const wanted =
     completions === undefined
       ? // A work queue: once one Pod says that all is done, nobody new begins.
@@ -165,6 +153,8 @@ function planActive(
     return { births: [], surplus: [...active].sort(byReadiness).slice(0, active.length - wanted) };
   const missing = wanted - active.length;
   if (missing === 0) return { births: [], surplus: [] };
+  if (isIndexed && job.spec.backoffLimitPerIndex !== undefined)
+    return { ...planIndexes(job, counted, missing, options), surplus: [] };
   const waitMs = backoffLeftMs(counted, options.nowMs);
   if (waitMs > 0) return { births: [], surplus: [], waitMs };
   const indexes = isIndexed ? freeIndexes(completions ?? 0, counted, missing) : undefined;
@@ -177,7 +167,10 @@ function planActive(
 const byReadiness = (a: Pod, b: Pod): number => Number(isPodReady(a)) - Number(isPodReady(b));
 
 /** 10 s after the first failure in a row, doubling to 6 min; a success in between ends the row. */
-function backoffLeftMs({ failed, succeeded }: Counted, nowMs: number): number {
+function backoffLeftMs(
+  { failed, succeeded }: Pick<Counted, 'failed' | 'succeeded'>,
+  nowMs: number,
+): number {
   const endOf = ({ status, metadata }: Pod): number =>
     Math.max(
       Date.parse(metadata.creationTimestamp ?? '') || 0,
@@ -192,15 +185,61 @@ function backoffLeftMs({ failed, succeeded }: Counted, nowMs: number): number {
   return Math.max(0, Math.max(...row) + delayMs - nowMs);
 }
 
-function freeIndexes(completions: number, counted: Counted, count: number): readonly number[] {
+/** The first free indexes that may begin: there may be more of them than fit into memory. */
+function freeIndexes(
+  completions: number,
+  counted: Counted,
+  count: number,
+  mayBegin: (index: number) => boolean = () => true,
+): readonly number[] {
   const busy = new Set(counted.active.flatMap((pod) => indexOf(pod) ?? []));
+  const { doneIndexes, failedIndexes } = counted;
   const free: number[] = [];
   for (let index = 0; index < completions && free.length < count; index++)
-    if (!busy.has(index) && !counted.doneIndexes.has(index)) free.push(index);
+    if (!busy.has(index) && !doneIndexes.has(index) && !failedIndexes.has(index) && mayBegin(index))
+      free.push(index);
   return free;
 }
 
-function makeJobPod(job: Job, index: number | undefined, options: JobPlanOptions): Pod {
+/** With a limit for each index, each waits for its own failures alone. */
+function planIndexes(
+  job: Job,
+  counted: Counted,
+  missing: number,
+  options: JobPlanOptions,
+): { births: readonly Action[]; waitMs?: number } {
+  const failures = byIndex(counted.failed);
+  const waits = new Map(
+    [...failures].map(([index, failed]) => [
+      index,
+      backoffLeftMs({ failed, succeeded: [] }, options.nowMs),
+    ]),
+  );
+  const due = freeIndexes(
+    job.spec.completions ?? 0,
+    counted,
+    missing,
+    (index) => (waits.get(index) ?? 0) === 0,
+  );
+  const later = [...waits.values()].filter((waitMs) => waitMs > 0);
+  return {
+    births: due.map((index) =>
+      createPod(
+        makeJobPod(job, index, options, {
+          [FAILURE_COUNT_ANNOTATION]: String(failures.get(index)?.length ?? 0),
+        }),
+      ),
+    ),
+    ...(later.length > 0 ? { waitMs: Math.min(...later) } : {}),
+  };
+}
+
+function makeJobPod(
+  job: Job,
+  index: number | undefined,
+  options: JobPlanOptions,
+  notes: Readonly<Record<string, string>> = {},
+): Pod {
   const { name } = job.metadata;
   const identity = { owner: job, ownerKind: jobKind, nodeName: options.nodeName };
   if (index === undefined)
@@ -215,7 +254,7 @@ function makeJobPod(job: Job, index: number | undefined, options: JobPlanOptions
     template: withIndex(job.spec.template, `${name}-${index}`),
     name: randomName(`${name}-${index}`, options.random),
     labels: annotations,
-    annotations,
+    annotations: { ...annotations, ...notes },
   });
 }
 
@@ -274,6 +313,10 @@ function writeStatus(
       succeeded: isIndexed ? counted.doneIndexes.size : counted.succeeded.length,
       failed: counted.failed.length + (outcome?.type === 'Failed' ? counted.active.length : 0),
       completedIndexes: isIndexed ? formatIndexes(counted.doneIndexes) || undefined : undefined,
+      failedIndexes:
+        job.spec.backoffLimitPerIndex === undefined
+          ? undefined
+          : formatIndexes(counted.failedIndexes) || undefined,
       uncountedTerminatedPods: {},
     },
     ['ready', 'terminating'],
