@@ -174,7 +174,7 @@ const portProblems = (path: string, port: number): FieldError[] =>
   Number.isInteger(port) && port >= 1 && port <= PORT_MAX ? [] : [invalid(path, port, PORT_RULE)];
 
 /** The name of a port: of IANA's service names. */
-function portNameProblems(name: string): string[] {
+export function portNameProblems(name: string): string[] {
   const problems: string[] = [];
   if (name.length > PORT_NAME_LENGTH_MAX)
     problems.push(`must be no more than ${PORT_NAME_LENGTH_MAX} characters`);

@@ -3,17 +3,17 @@
  * clients run into. Fields that no room of Knit reads pass through unjudged.
  * Source: k8s.io/kubernetes pkg/apis/core (defaults, rules).
  */
-import type { FieldError } from '../meta/field-error.ts';
-import { forbidden, invalid } from '../meta/field-rule.ts';
-import type { AdmissionContext, KindDefinition } from '../meta/kind-definition.ts';
+import { forbidden } from '../meta/field-rule.ts';
+import type { KindDefinition } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
 import { validatePodSpec, validatePodUpdate } from './pod-rules.ts';
 import { defaultPod } from './pod-spec.ts';
 import { qosClassOf } from './qos-class.ts';
+import { validateClaim } from './claim-rules.ts';
+import { validateConfigMap, validateSecret } from './config-rules.ts';
 import { validateEvent } from './event-rules.ts';
 import { resourceDefinitions } from './resource-definitions.ts';
 import { defaultService, validateService } from './service-rules.ts';
-import { isSameStringMap } from './string-map.ts';
 import { ageColumn } from './workload-columns.ts';
 import type {
   ConfigMap,
@@ -139,11 +139,7 @@ const configMap: KindDefinition<ConfigMap> = {
   hasStatus: false,
   hasGeneration: false,
   columns: [ageColumn],
-  validate: (object, context) => [
-    ...validateKeys(object.data, 'data'),
-    ...validateKeys(object.binaryData, 'binaryData'),
-    ...validateImmutable(object, context),
-  ],
+  validate: validateConfigMap,
 };
 
 const secret: KindDefinition<Secret> = {
@@ -164,16 +160,7 @@ const secret: KindDefinition<Secret> = {
       data: { ...object.data, ...Object.fromEntries(encoded) },
     };
   },
-  validate: (object, context) => [
-    ...validateKeys(object.data, 'data'),
-    ...Object.entries(object.data ?? {})
-      .filter(([, value]) => typeof value !== 'string' || !base64Pattern.test(value))
-      .map(([key, value]) => invalid(`data[${key}]`, value, 'must be base64')),
-    ...validateImmutable(object, context),
-    ...(context.old && object.type !== (context.old as Secret).type
-      ? [invalid('type', object.type, 'field is immutable')]
-      : []),
-  ],
+  validate: validateSecret,
 };
 
 const persistentVolumeClaim: KindDefinition<PersistentVolumeClaim> = {
@@ -201,6 +188,7 @@ const persistentVolumeClaim: KindDefinition<PersistentVolumeClaim> = {
         : object,
       { phase: 'Pending' },
     ),
+  validate: validateClaim,
 };
 
 const persistentVolume: KindDefinition<PersistentVolume> = {
@@ -287,11 +275,6 @@ export const coreDefinitions: readonly KindDefinition[] = [
   ...resourceDefinitions,
 ];
 
-const base64Pattern = /^(?:[A-Za-z0-9+/]{4})*(?:[A-Za-z0-9+/]{2}==|[A-Za-z0-9+/]{3}=)?$/;
-const dataKeyRule =
-  "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
-const dataKeyPattern = /^[-._a-zA-Z0-9]{1,253}$/;
-
 /** Base64 of UTF-8, without a Node API: this floor is pure data. */
 function encodeBase64(text: string): string {
   let bytes = '';
@@ -306,27 +289,4 @@ function withStatus<T extends KubeObject & { status?: { phase?: unknown } }>(
   return object.status?.phase === undefined
     ? { ...object, status: { ...object.status, ...status } }
     : object;
-}
-
-function validateKeys(data: unknown, field: string): FieldError[] {
-  if (data === undefined || data === null) return [];
-  if (typeof data !== 'object' || Array.isArray(data))
-    return [invalid(field, data, 'must be a map')];
-  return Object.keys(data)
-    .filter((key) => !dataKeyPattern.test(key) || key === '.' || key === '..')
-    .map((key) => invalid(`${field}[${key}]`, key, dataKeyRule));
-}
-
-/** Both kinds freeze their data, and the switch itself, once `immutable` is set. */
-function validateImmutable(object: ConfigMap | Secret, { old }: AdmissionContext): FieldError[] {
-  const before: ConfigMap | Secret | undefined = old;
-  if (before?.immutable !== true) return [];
-  const rule = 'field is immutable when `immutable` is set';
-  const binaryOf = (item: ConfigMap | Secret): Record<string, string> =>
-    ('binaryData' in item && item.binaryData) || {};
-  return [
-    ...(object.immutable === true ? [] : [forbidden('immutable', rule)]),
-    ...(isSameStringMap(object.data, before.data) ? [] : [forbidden('data', rule)]),
-    ...(isSameStringMap(binaryOf(object), binaryOf(before)) ? [] : [forbidden('binaryData', rule)]),
-  ];
 }

@@ -4,26 +4,18 @@
  * Source: k8s.io/kubernetes pkg/apis/networking (defaults, rules).
  */
 import { ageColumn } from '../core/workload-columns.ts';
-import { oneOf, required } from '../meta/field-rule.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
-
-interface IngressRule {
-  host?: string;
-  http?: { paths?: { path?: string; pathType?: string; backend?: unknown }[] };
-}
+import { type IngressSpec, validateIngress } from './ingress-rules.ts';
+import { type PolicyRule, type PolicySpec, validatePolicy } from './policy-rules.ts';
 
 interface CoreIngress extends KubeObject {
-  spec?: { ingressClassName?: string; defaultBackend?: unknown; rules?: IngressRule[] };
+  spec?: IngressSpec;
   status?: { loadBalancer?: unknown };
 }
 
 interface NetworkPolicy extends KubeObject {
-  spec?: {
-    policyTypes?: string[];
-    ingress?: unknown[];
-    egress?: unknown[];
-  };
+  spec?: PolicySpec;
 }
 
 const networking = { group: 'networking.k8s.io', version: 'v1' } as const;
@@ -43,27 +35,7 @@ const ingress: KindDefinition<CoreIngress> = {
     ageColumn,
   ],
   applyDefaults: (object) => ({ ...object, status: { loadBalancer: {}, ...object.status } }),
-  validate({ spec }) {
-    if (!spec?.defaultBackend && !spec?.rules?.length)
-      return [
-        {
-          message: 'Invalid value: []: either `defaultBackend` or `rules` must be specified',
-          paths: ['spec'],
-        },
-      ];
-    return (spec.rules ?? []).flatMap((rule, i) =>
-      (rule?.http?.paths ?? []).flatMap(({ pathType, backend }, j) => {
-        const path = `spec.rules[${i}].http.paths[${j}]`;
-        const types = ['Exact', 'ImplementationSpecific', 'Prefix'];
-        return [
-          ...(pathType === undefined
-            ? [required(`${path}.pathType`, 'pathType must be specified')]
-            : oneOf(`${path}.pathType`, pathType, types)),
-          ...(backend ? [] : [required(`${path}.backend`)]),
-        ];
-      }),
-    );
-  },
+  validate: ({ spec }) => validateIngress(spec),
 };
 
 const networkPolicy: KindDefinition<NetworkPolicy> = {
@@ -79,15 +51,8 @@ const networkPolicy: KindDefinition<NetworkPolicy> = {
     ageColumn,
   ],
   applyDefaults: (object) =>
-    object.spec && !object.spec.policyTypes?.length
-      ? {
-          ...object,
-          spec: {
-            ...object.spec,
-            policyTypes: object.spec.egress?.length ? ['Ingress', 'Egress'] : ['Ingress'],
-          },
-        }
-      : object,
+    object.spec ? { ...object, spec: defaultPolicy(object.spec) } : object,
+  validate: ({ spec = {} }) => validatePolicy(spec),
 };
 
 export const builtinNetworkingDefinitions: readonly KindDefinition[] = [
@@ -107,3 +72,27 @@ export const builtinNetworkingDefinitions: readonly KindDefinition[] = [
   },
   networkPolicy,
 ];
+
+/** A policy is about what comes in, and about what goes out if it says anything of that. */
+function defaultPolicy(spec: PolicySpec): PolicySpec {
+  const withPorts = (rules: PolicyRule[] | undefined): PolicyRule[] | undefined =>
+    rules?.map((rule) =>
+      rule.ports
+        ? {
+            ...rule,
+            ports: rule.ports.map((port) => ({ ...port, protocol: port.protocol ?? 'TCP' })),
+          }
+        : rule,
+    );
+  const [ingress, egress] = [withPorts(spec.ingress), withPorts(spec.egress)];
+  return {
+    ...spec,
+    ...(ingress ? { ingress } : {}),
+    ...(egress ? { egress } : {}),
+    policyTypes: spec.policyTypes?.length
+      ? spec.policyTypes
+      : spec.egress?.length
+        ? ['Ingress', 'Egress']
+        : ['Ingress'],
+  };
+}

@@ -1,7 +1,7 @@
 /** policy/v1 PodDisruptionBudget. Source: k8s.io/kubernetes pkg/apis/policy (defaults, rules). */
 import { ageColumn } from '../core/workload-columns.ts';
 import type { FieldError } from '../meta/field-error.ts';
-import { invalid, nonNegative } from '../meta/field-rule.ts';
+import { invalid, nonNegative, oneOf } from '../meta/field-rule.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
 import { validateSelector } from '../meta/label-selector.ts';
 import type { PodDisruptionBudget } from './types.ts';
@@ -29,7 +29,19 @@ const podDisruptionBudget: KindDefinition<PodDisruptionBudget> = {
     if (!spec) return [];
     const errors: FieldError[] = [];
     if (spec.minAvailable !== undefined && spec.maxUnavailable !== undefined)
-      errors.push(invalid('spec', spec, 'minAvailable and maxUnavailable cannot be both set'));
+      // Go's own form of the structure, as upstream prints it.
+      errors.push(
+        invalid(
+          'spec',
+          {
+            MinAvailable: spec.minAvailable,
+            Selector: spec.selector ?? null,
+            MaxUnavailable: spec.maxUnavailable,
+            UnhealthyPodEvictionPolicy: spec.unhealthyPodEvictionPolicy ?? null,
+          },
+          'minAvailable and maxUnavailable cannot be both set',
+        ),
+      );
     for (const key of ['minAvailable', 'maxUnavailable'] as const) {
       const value = spec[key];
       if (typeof value === 'number') errors.push(...nonNegative(`spec.${key}`, value));
@@ -41,7 +53,15 @@ const podDisruptionBudget: KindDefinition<PodDisruptionBudget> = {
             "a valid percent string must be a numeric string followed by an ending '%' (e.g. '1%',  or '93%', regex used for validation is '[0-9]+%')",
           ),
         );
+      else if (typeof value === 'string' && Number.parseInt(value, 10) > 100)
+        errors.push(invalid(`spec.${key}`, value, 'must not be greater than 100%'));
     }
+    errors.push(
+      ...oneOf('spec.unhealthyPodEvictionPolicy', spec.unhealthyPodEvictionPolicy, [
+        'AlwaysAllow',
+        'IfHealthyBudget',
+      ]),
+    );
     if (spec.selector) errors.push(...validateSelector(spec.selector, 'spec.selector'));
     return errors;
   },

@@ -7,6 +7,7 @@ export interface PodDisruptionBudget extends KubeObject {
     minAvailable?: number | string;
     maxUnavailable?: number | string;
     selector?: LabelSelector;
+    unhealthyPodEvictionPolicy?: string;
   };
   status?: {
     observedGeneration?: number;
@@ -14,6 +15,8 @@ export interface PodDisruptionBudget extends KubeObject {
     currentHealthy: number;
     desiredHealthy: number;
     expectedPods: number;
+    /** Evicted and not gone yet, by name: when. */
+    disruptedPods?: Record<string, string>;
     conditions?: {
       type: string;
       status: string;
