@@ -175,7 +175,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
     readPodLog: options.readPodLog,
     subresources: new Map([
       ...access.subresources,
-      ...makePodSubresources({ store, writer, deleter }),
+      ...makePodSubresources({ store, writer, deleter, registry }),
       ['namespaces/finalize', makeFinalizeHandler({ writer })],
     ]),
     connections: options.podStreams ? podConnections : [],

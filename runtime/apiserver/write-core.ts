@@ -262,7 +262,9 @@ export class WriteCore {
     }
     if (!isLeaving(old, next)) assertValid(resource, next, judged);
     const countsStatus = resource.custom !== undefined && !resource.definition.hasStatus;
-    if (resource.definition.hasGeneration !== false && !isSpecEqual(old, next, countsStatus))
+    // Where a Pod is placed is no change of what is wanted.
+    const isCounted = resource.definition.hasGeneration !== false && subresource !== 'binding';
+    if (isCounted && !isSpecEqual(old, next, countsStatus))
       next.metadata.generation = (old.metadata.generation ?? 1) + 1;
   }
 

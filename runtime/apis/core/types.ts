@@ -156,6 +156,7 @@ export interface PodCondition {
   status: string;
   reason?: string;
   message?: string;
+  lastProbeTime?: string | null;
   lastTransitionTime?: string;
 }
 

@@ -12,6 +12,9 @@ import { emptyPlan } from '../../kube/plan.ts';
 import { isoSeconds, isPodActive } from '../pod-facts.ts';
 import { patchStatus } from '../status-patch.ts';
 
+/** As upstream: after that the eviction is taken for one that did not happen. */
+const DISRUPTION_TIMEOUT_MS = 120_000;
+
 /** @param pods all Pods of the namespace */
 export function planDisruption(
   budget: PodDisruptionBudget,
@@ -24,7 +27,16 @@ export function planDisruption(
     (pod) => isPodActive(pod) && matchesSelector(spec.selector, pod.metadata.labels),
   );
   const expectedPods = covered.length;
-  const currentHealthy = covered.filter(isPodReady).length;
+  // Evicted a moment ago, and not marked yet: it serves no longer, whatever it says.
+  const disrupted = Object.entries(before?.disruptedPods ?? {}).filter(
+    ([name, since]) =>
+      Date.parse(since) + DISRUPTION_TIMEOUT_MS > nowMs &&
+      covered.some((pod) => pod.metadata.name === name),
+  );
+  const leaving = new Set(disrupted.map(([name]) => name));
+  const currentHealthy = covered.filter(
+    (pod) => isPodReady(pod) && !leaving.has(pod.metadata.name),
+  ).length;
   const desiredHealthy =
     spec.maxUnavailable === undefined
       ? // Upstream's default, when a budget says neither.
@@ -52,11 +64,13 @@ export function planDisruption(
         currentHealthy,
         desiredHealthy,
         expectedPods,
+        disruptedPods: leaving.size === 0 ? undefined : Object.fromEntries(disrupted),
         conditions: [condition],
       },
       ['disruptionsAllowed', 'currentHealthy', 'desiredHealthy', 'expectedPods'],
     ),
     events: [],
+    requeueAfterMs: leaving.size === 0 ? undefined : DISRUPTION_TIMEOUT_MS,
   };
 }
 
