@@ -96,7 +96,7 @@ describe('a cluster name', () => {
     assert.deepEqual(lookUp('db.shop', source), { type: 'addresses', addresses: ['10.63.0.9'] });
   });
 
-  it('has its ClusterIP where a proxy stands behind it, unless it is headless or not TCP alone', () => {
+  it('has its ClusterIP where a proxy stands behind it, unless it is headless or has an SCTP port', () => {
     const spec = { clusterIP: '10.128.0.9', selector: { app: 'db' }, ports: [{ port: 5432 }] };
     const lookUpWith = (changed: object): unknown => {
       const service = (namespace: string, name: string): CoreService => ({
@@ -110,7 +110,9 @@ describe('a cluster name', () => {
     const pods = { type: 'addresses', addresses: ['10.63.0.9'] };
     assert.deepEqual(lookUpWith({}), { type: 'addresses', addresses: ['10.128.0.9'] });
     assert.deepEqual(lookUpWith({ clusterIP: 'None' }), pods);
-    assert.deepEqual(lookUpWith({ ports: [{ port: 53, protocol: 'UDP' }] }), pods);
+    const clusterIP = { type: 'addresses', addresses: ['10.128.0.9'] };
+    assert.deepEqual(lookUpWith({ ports: [{ port: 53, protocol: 'UDP' }] }), clusterIP);
+    assert.deepEqual(lookUpWith({ ports: [{ port: 53, protocol: 'SCTP' }] }), pods);
   });
 
   it('is missing when no such Service exists, or it points in a circle', () => {

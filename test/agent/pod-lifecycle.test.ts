@@ -276,6 +276,53 @@ describe('the life of a pod’s containers', function () {
     });
   });
 
+  describe('a security context', () => {
+    it('says who the container is, what its groups are and what it may write', async () => {
+      const show = `const fs = require('fs'); const tries = (run) => { try { run(); return 'yes' } catch (e) { return e.code } };
+        fs.writeFileSync('/shared/made', '');
+        const caps = /CapBnd:.([0-9a-f]+)/.exec(fs.readFileSync('/proc/self/status', 'utf8'))[1];
+        console.log(JSON.stringify([process.getuid(), process.getgid(), process.getgroups().sort(), fs.statSync('/shared/made').gid,
+          tries(() => fs.writeFileSync('/x', '')), parseInt(caps, 16), fs.realpathSync('/sub')]))`;
+      const pod = await create('secured', {
+        securityContext: {
+          runAsUser: 2001,
+          runAsGroup: 2002,
+          fsGroup: 2003,
+          supplementalGroups: [2004],
+        },
+        containers: [
+          {
+            ...shell('main', ''),
+            command: ['/usr/bin/node', '-e', show],
+            env: [{ name: 'PART', value: 'one' }],
+            volumeMounts: [
+              { name: 'shared', mountPath: '/shared' },
+              { name: 'shared', mountPath: '/sub', subPathExpr: 'parts/$(PART)' },
+            ],
+            securityContext: {
+              readOnlyRootFilesystem: true,
+              capabilities: { drop: ['ALL'], add: ['NET_BIND_SERVICE'] },
+            },
+          },
+        ],
+      });
+      await when('secured', 'the end', phaseIs('Succeeded'));
+      let log = '';
+      const request = { namespace: 'default', pod: 'secured', follow: false };
+      for await (const chunk of agent.readPodLog(request)) log += Buffer.from(chunk).toString();
+      assert.deepEqual(JSON.parse(log), [
+        2001,
+        2002,
+        [2002, 2003, 2004],
+        2003,
+        'EROFS',
+        1 << 10,
+        '/sub',
+      ]);
+      assert.equal(existsSync(shared(pod, 'parts/one')), true);
+    });
+  });
+
   describe('a probe', () => {
     it('that takes too long is ended inside the container, too', async () => {
       await create('probed', {

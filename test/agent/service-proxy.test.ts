@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict';
+import { createSocket, type Socket as DatagramSocket } from 'node:dgram';
 import { createServer, connect, type AddressInfo, type Server, type Socket } from 'node:net';
 import { makeBridge, removeBridge } from '../../runtime/agent/network/bridge.ts';
 import { parseAddressPlan } from '../../runtime/agent/network/address-plan.ts';
@@ -53,6 +54,43 @@ function ask(host: string, port: number, text = 'hello'): Promise<string> {
   });
 }
 
+interface DatagramClient {
+  readonly socket: DatagramSocket;
+  ask(host: string, port: number, text: string): Promise<string>;
+}
+
+/** Answers each datagram with its name and what came. */
+async function startDatagrams(
+  name: string,
+): Promise<{ name: string; port: number; socket: DatagramSocket }> {
+  const socket = createSocket('udp4');
+  socket.on('message', (bytes, from) =>
+    socket.send(`${name}:${bytes.toString()}`, from.port, from.address),
+  );
+  await new Promise<void>((resolve) => socket.bind(0, '127.0.0.1', resolve));
+  return { name, port: socket.address().port, socket };
+}
+
+/** Sends from one port; a datagram that is lost is sent again. */
+async function openDatagrams(): Promise<DatagramClient> {
+  const socket = createSocket('udp4');
+  await new Promise<void>((resolve) => socket.bind(0, resolve));
+  const ask = (host: string, port: number, text: string): Promise<string> =>
+    new Promise((resolve) => {
+      const send = (): void => socket.send(text, port, host);
+      const timer = setInterval(send, 200);
+      socket.on('message', function take(bytes: Buffer) {
+        // Late answers to what was sent twice.
+        if (!bytes.toString().endsWith(`:${text}`)) return;
+        clearInterval(timer);
+        socket.off('message', take);
+        resolve(bytes.toString());
+      });
+      send();
+    });
+  return { socket, ask };
+}
+
 /** An error counts as seen by its text. */
 async function eventually(
   look: () => Promise<string>,
@@ -104,14 +142,14 @@ describe('The proxy of Services on a node', () => {
   /** One slice for each backend, because each has a port of its own. */
   async function publish(
     host: string,
-    ...targets: readonly { name: string; port: number }[]
+    ...targets: readonly { name: string; port: number; protocol?: string }[]
   ): Promise<void> {
-    for (const { name, port } of targets) {
+    for (const { name, port, protocol = 'TCP' } of targets) {
       const { status, body } = await api.request('POST', slices, {
         metadata: { name: `a-${name}`, labels: { 'kubernetes.io/service-name': 'a' } },
         addressType: 'IPv4',
         endpoints: [{ addresses: [host], conditions: { ready: true } }],
-        ports: [{ name: 'tcp', port }],
+        ports: [{ name: protocol.toLowerCase(), port, protocol }],
       });
       assert.equal(status, 201, JSON.stringify(body));
     }
@@ -184,6 +222,35 @@ describe('The proxy of Services on a node', () => {
         (seen) => seen.endsWith(':hello'),
       );
       for (let i = 0; i < 5; i++) assert.equal(await ask(ip, 7000), first);
+    });
+
+    it('passes datagrams on, and each client keeps its endpoint', async () => {
+      const servers = await Promise.all(['one', 'two'].map((name) => startDatagrams(name)));
+      const { ip } = await createService({
+        ports: [{ name: 'udp', port: 7000, protocol: 'UDP' }],
+      });
+      await publish('127.0.0.1', ...servers.map((one) => ({ ...one, protocol: 'UDP' })));
+      const names = new Set<string>();
+      const clients = await Promise.all(Array.from({ length: 8 }, () => openDatagrams()));
+      await eventually(
+        () => (clients[0] as DatagramClient).ask(ip, 7000, 'hello'),
+        (seen) => seen.endsWith(':hello'),
+      );
+      for (const client of clients) {
+        const first = await client.ask(ip, 7000, 'a');
+        names.add(first);
+        for (const text of ['b', 'c'])
+          assert.equal(await client.ask(ip, 7000, text), `${first.slice(0, 3)}:${text}`);
+      }
+      assert.deepEqual([...names].sort(), ['one:a', 'two:a']);
+      // The endpoint of half of them goes: they get the other one.
+      await api.request('DELETE', `${slices}/a-one`);
+      for (const client of clients)
+        await eventually(
+          () => client.ask(ip, 7000, 'd'),
+          (seen) => seen === 'two:d',
+        );
+      for (const { socket } of [...servers, ...clients]) socket.close();
     });
 
     it('answers at the node port, and nowhere once the Service is gone', async () => {

@@ -1,10 +1,10 @@
 /**
  * What a cluster name means: Services to addresses, as a pure lookup over listers. ExternalName is
  * followed. A Service has its ClusterIP where the node's proxy stands behind it, and the ready
- * addresses of its Endpoints or pods otherwise: a headless one, one with a port that is not TCP.
+ * addresses of its Endpoints or pods otherwise: a headless one, one with an SCTP port.
  */
 import type { CoreService, Endpoints, Pod } from '../../apis/core/types.ts';
-import { hasClusterIP } from '../network/service-targets.ts';
+import { hasClusterIP, isPassedOn } from '../network/service-targets.ts';
 
 export interface RecordSource {
   /** Whether ClusterIPs answer on this machine. */
@@ -69,9 +69,9 @@ export function parseServiceName(
   return { name, namespace, isQualified: isFull || isShort };
 }
 
-/** The proxy passes TCP on and nothing else. */
+/** A port that the proxy does not pass on is reached at the pods themselves. */
 const isProxied = (service: CoreService): boolean =>
   hasClusterIP(service) &&
-  (service.spec.ports ?? []).every(({ protocol = 'TCP' }) => protocol === 'TCP');
+  (service.spec.ports ?? []).every(({ protocol = 'TCP' }) => isPassedOn(protocol));
 
 const isIPv4 = (text: string): boolean => /^\d+\.\d+\.\d+\.\d+$/.test(text);

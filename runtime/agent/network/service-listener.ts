@@ -1,9 +1,10 @@
 /**
- * One address and port of a Service: accepts connections and joins each with an endpoint's. Bytes
+ * One address and TCP port of a Service: accepts connections and joins each with an endpoint's. Bytes
  * only; whoever half-closes is half-closed on the other side.
  */
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import type { Clock } from '../../std/clock.ts';
+import { EndpointChoice } from './endpoint-choice.ts';
 import type { Endpoint, ServiceTarget } from './service-targets.ts';
 
 /** Of one port of one Service at once; more are refused by not being accepted. */
@@ -12,26 +13,18 @@ const CONNECTIONS_MAX = 4_096;
 const CONNECT_TIMEOUT_MS = 3_000;
 /** Endpoints tried for one connection. */
 const ATTEMPTS_MAX = 3;
-/** Clients whose endpoint is remembered; beyond that the oldest are forgotten. */
-const AFFINITIES_MAX = 10_000;
-
-interface Affinity {
-  readonly endpoint: Endpoint;
-  readonly untilMs: number;
-}
-
 export class ServiceListener {
   private readonly clock: Clock;
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
-  private readonly affinities = new Map<string, Affinity>();
+  private readonly choice: EndpointChoice;
   private target: ServiceTarget;
-  private next = 0;
   private closed: Promise<void> | undefined;
 
   constructor(target: ServiceTarget, clock: Clock) {
     this.target = target;
     this.clock = clock;
+    this.choice = new EndpointChoice(clock);
     this.server = createServer({ allowHalfOpen: true, pauseOnConnect: true }, (socket) =>
       this.accept(socket),
     );
@@ -79,7 +72,10 @@ export class ServiceListener {
 
   /** Tries endpoints until one answers; nothing was read from the client yet, so nothing is lost. */
   private join(client: Socket, tried: Set<Endpoint>): void {
-    const endpoint = this.choose(client.remoteAddress ?? '', tried);
+    const endpoint =
+      tried.size < ATTEMPTS_MAX
+        ? this.choice.choose(this.target, client.remoteAddress ?? '', tried)
+        : undefined;
     if (!endpoint || client.destroyed) {
       client.resetAndDestroy();
       return;
@@ -110,37 +106,6 @@ export class ServiceListener {
         else client.destroySoon();
       } else if (!client.destroyed) this.join(client, tried);
     });
-  }
-
-  private choose(clientAddress: string, tried: ReadonlySet<Endpoint>): Endpoint | undefined {
-    const { endpoints, affinityMs } = this.target;
-    if (tried.size >= ATTEMPTS_MAX) return undefined;
-    const nowMs = this.clock.now();
-    const same = affinityMs === undefined ? undefined : this.affinities.get(clientAddress);
-    const kept =
-      same &&
-      same.untilMs > nowMs &&
-      endpoints.find(
-        ({ host, port }) => host === same.endpoint.host && port === same.endpoint.port,
-      );
-    const chosen = kept && !tried.has(kept) ? kept : this.chooseNext(tried);
-    if (chosen && affinityMs !== undefined) {
-      this.affinities.delete(clientAddress);
-      this.affinities.set(clientAddress, { endpoint: chosen, untilMs: nowMs + affinityMs });
-      const [oldest] = this.affinities.keys();
-      if (this.affinities.size > AFFINITIES_MAX && oldest !== undefined)
-        this.affinities.delete(oldest);
-    }
-    return chosen;
-  }
-
-  private chooseNext(tried: ReadonlySet<Endpoint>): Endpoint | undefined {
-    const { endpoints } = this.target;
-    for (let step = 0; step < endpoints.length; step++) {
-      const endpoint = endpoints[this.next++ % endpoints.length];
-      if (endpoint && !tried.has(endpoint)) return endpoint;
-    }
-    return undefined;
   }
 
   private keep(socket: Socket): void {

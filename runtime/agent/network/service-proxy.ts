@@ -1,6 +1,6 @@
 /**
  * Makes ClusterIPs and node ports answer on this machine, for itself and for its pods: a listener for
- * each TCP port of each Service that has endpoints. A port without endpoints is not listened on, so
+ * each TCP or UDP port of each Service that has endpoints. A port without endpoints is not listened on, so
  * that connecting to it is refused at once. In user space: no packet filter has to be there.
  */
 import { coreServiceKind } from '../../apis/core/types.ts';
@@ -9,6 +9,7 @@ import { keyOf, splitKey } from '../../apis/meta/object.ts';
 import type { ControllerContext } from '../../kube/context.ts';
 import type { Logger } from '../../std/logger.ts';
 import { runCommand } from '../run-command.ts';
+import { ServiceDatagrams } from './service-datagrams.ts';
 import { ServiceListener } from './service-listener.ts';
 import { makeTargets, type ServiceTarget } from './service-targets.ts';
 
@@ -16,6 +17,10 @@ import { makeTargets, type ServiceTarget } from './service-targets.ts';
 const BATCH_MS = 20;
 /** Each holds one file descriptor. */
 const LISTENERS_MAX = 4_096;
+
+type Listener = ServiceListener | ServiceDatagrams;
+
+const idOf = ({ protocol, host, port }: ServiceTarget): string => `${protocol} ${host}:${port}`;
 
 export interface ServiceProxyOptions {
   /** The addresses of this machine at which node ports answer. */
@@ -34,10 +39,10 @@ export function startServiceProxy(
   const { informers, clock, logger } = context;
   const services = informers.informer(coreServiceKind);
   const slices = informers.informer(endpointSliceKind);
-  /** By `host:port`; `owner` is the key of the Service. */
-  const open = new Map<string, { owner: string; listener: ServiceListener }>();
+  /** By protocol, address and port; `owner` is the key of the Service. */
+  const open = new Map<string, { owner: string; listener: Listener }>();
   /** Closed to new connections; cut with the rest at the end. */
-  const leaving = new Set<ServiceListener>();
+  const leaving = new Set<Listener>();
   const changed = new Set<string>();
   let working: Promise<void> | undefined;
   let isClosed = false;
@@ -73,7 +78,7 @@ export function startServiceProxy(
   }
 
   async function bring(key: string, targets: readonly ServiceTarget[]): Promise<void> {
-    const wanted = new Map(targets.map((target) => [`${target.host}:${target.port}`, target]));
+    const wanted = new Map(targets.map((target) => [idOf(target), target]));
     for (const [id, { owner, listener }] of open) {
       if (owner !== key || wanted.has(id)) continue;
       open.delete(id);
@@ -96,7 +101,10 @@ export function startServiceProxy(
       logger.warn('the Service proxy has no listener left', { service: key, address: id });
       return;
     }
-    const listener = new ServiceListener(target, clock);
+    const listener: Listener =
+      target.protocol === 'UDP'
+        ? new ServiceDatagrams(target, clock)
+        : new ServiceListener(target, clock);
     try {
       await listener.listen();
     } catch (error) {

@@ -1,6 +1,6 @@
 /**
- * What a Service's addresses lead to: pure. One entry for each TCP port of a ClusterIP and of a node
- * port, with the endpoints that take its traffic now. UDP and SCTP ports have none.
+ * What a Service's addresses lead to: pure. One entry for each TCP or UDP port of a ClusterIP and of
+ * a node port, with the endpoints that take its traffic now. SCTP ports have none.
  * Source: k8s.io/kubernetes pkg/proxy (which endpoints count).
  */
 import { HEADLESS } from '../../apis/core/service-rules.ts';
@@ -12,7 +12,10 @@ export interface Endpoint {
   readonly port: number;
 }
 
+export type Protocol = 'TCP' | 'UDP';
+
 export interface ServiceTarget {
+  readonly protocol: Protocol;
   readonly host: string;
   readonly port: number;
   readonly endpoints: readonly Endpoint[];
@@ -35,25 +38,31 @@ export function makeTargets(
   const seconds = sessionAffinityConfig?.clientIP?.timeoutSeconds;
   const affinityMs =
     sessionAffinity === 'ClientIP' && seconds !== undefined ? seconds * 1_000 : undefined;
-  return ports
-    .filter(({ protocol = 'TCP' }) => protocol === 'TCP')
-    .flatMap(({ name = '', port, nodePort }) => {
-      const endpoints = endpointsOf(slices, name);
-      const target = { endpoints, affinityMs };
-      return [
-        { host: clusterIP, port, ...target },
-        ...(nodePort ? nodeHosts.map((host) => ({ host, port: nodePort, ...target })) : []),
-      ];
-    });
+  return ports.flatMap(({ name = '', port, nodePort, protocol = 'TCP' }) => {
+    if (!isPassedOn(protocol)) return [];
+    const target = { protocol, endpoints: endpointsOf(slices, name, protocol), affinityMs };
+    return [
+      { host: clusterIP, port, ...target },
+      ...(nodePort ? nodeHosts.map((host) => ({ host, port: nodePort, ...target })) : []),
+    ];
+  });
 }
 
+/** Whether the proxy passes it on. */
+export const isPassedOn = (protocol: string): protocol is Protocol =>
+  protocol === 'TCP' || protocol === 'UDP';
+
 /** Ready ones; while there are none, those that end but still serve, as upstream. */
-function endpointsOf(slices: readonly EndpointSlice[], portName: string): Endpoint[] {
+function endpointsOf(
+  slices: readonly EndpointSlice[],
+  portName: string,
+  wanted: Protocol,
+): Endpoint[] {
   const ready = new Map<string, Endpoint>();
   const ending = new Map<string, Endpoint>();
   for (const { addressType, endpoints = [], ports = [] } of slices) {
     const port = ports.find(
-      ({ name = '', protocol = 'TCP' }) => name === portName && protocol === 'TCP',
+      ({ name = '', protocol = 'TCP' }) => name === portName && protocol === wanted,
     )?.port;
     if (addressType !== 'IPv4' || port === undefined) continue;
     for (const { addresses, conditions = {} } of endpoints) {

@@ -48,7 +48,7 @@ export function makeOciSpec(options: OciSpecOptions): object {
     ociVersion: '1.0.2',
     process: {
       terminal: container.tty === true,
-      user: { uid: user.uid, gid: user.gid },
+      user: { uid: user.uid, gid: user.gid, additionalGids: makeGroups(security) },
       args: makeArgs(container, image),
       env: makeEnv(options),
       cwd: container.workingDir || image.WorkingDir || '/',
@@ -104,6 +104,11 @@ function makeEnv({ image, env, podName }: OciSpecOptions): string[] {
   }
   for (const [name, value] of Object.entries(env)) merged.set(name, value);
   return [...merged].map(([name, value]) => `${name}=${value}`);
+}
+
+/** Groups beside its own: those that the pod names, and the one that owns its volumes. */
+function makeGroups({ fsGroup, supplementalGroups = [] }: SecurityContext): number[] {
+  return [...new Set([...supplementalGroups, ...(fsGroup === undefined ? [] : [fsGroup])])];
 }
 
 function makeCapabilities(security: SecurityContext): string[] {

@@ -5,6 +5,7 @@
  */
 import {
   chmodSync,
+  chownSync,
   existsSync,
   mkdirSync,
   realpathSync,
@@ -37,6 +38,10 @@ export function materializeVolumes(
   const directories = new Map<string, string>();
   for (const volume of pod.spec.volumes ?? [])
     directories.set(volume.name, materialize(volume, join(volumesRoot, volume.name), source));
+  const { fsGroup } = pod.spec.securityContext ?? {};
+  if (fsGroup !== undefined)
+    for (const { name, emptyDir } of pod.spec.volumes ?? [])
+      if (emptyDir) giveToGroup(directories.get(name) ?? '', fsGroup);
   return directories;
 }
 
@@ -79,6 +84,13 @@ export function makeBindMounts(
       inside(realpathSync(directory), relative(realpathSync(directory), realpathSync(source)));
     return { source, destination: mount.mountPath, readOnly: mount.readOnly === true };
   });
+}
+
+/** What is made inside belongs to the group, too. */
+function giveToGroup(directory: string, group: number): void {
+  chownSync(directory, statSync(directory).uid, group);
+  // After the owner, whose change clears the bit.
+  chmodSync(directory, 0o2777);
 }
 
 function materialize(volume: Volume, directory: string, source: VolumeSource): string {

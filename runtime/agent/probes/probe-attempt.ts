@@ -1,12 +1,13 @@
 /**
- * One attempt of a probe: an HTTP request, a TCP connection or a command inside the container. A gRPC
- * probe is judged by its TCP connection: this file does not speak HTTP/2.
+ * One attempt of a probe: an HTTP request, a TCP connection or a command inside the container. What
+ * gRPC's health check is, grpc-probe.ts knows.
  */
 import { request } from 'node:http';
 import { request as requestTls } from 'node:https';
 import { connect } from 'node:net';
 
 import type { Container, Probe } from '../../apis/core/types.ts';
+import { checkGrpcHealth } from './grpc-probe.ts';
 import type { CommandOutcome } from '../exec/run-in-container.ts';
 
 export interface ProbeTarget {
@@ -37,6 +38,11 @@ export async function attemptProbe(probe: Probe, target: ProbeTarget): Promise<P
     }
     const port = target.reachablePort(resolvePort(probe, target.container));
     if (probe.httpGet) return await attemptHttp(probe.httpGet, { target, port, timeoutMs });
+    if (probe.grpc) {
+      const { service = '' } = probe.grpc;
+      await checkGrpcHealth({ host: target.podIP, port, service, timeoutMs });
+      return SUCCESS;
+    }
     return await attemptTcp(probe.tcpSocket?.host ?? target.podIP, port, timeoutMs);
   } catch (error) {
     return failed(error instanceof Error ? error.message : String(error));
