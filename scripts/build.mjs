@@ -33,8 +33,10 @@ if (existsSync(stamp) && readFileSync(stamp, 'utf8') === wanted) {
   // Data that is read at run time.
   for (const file of [
     'runtime/apis/schema/kubernetes.json',
+    'test/apis/serving/upstream/decisions.json',
     'test/apis/serving/upstream/rollouts.json',
     'test/apis/serving/upstream/verdicts.json',
+    'test/apis/serving/upstream/windows.json',
     'test/apiserver/protobuf/fixtures/go-objects.json',
   ])
     cpSync(join(root, file), join(fresh, file));

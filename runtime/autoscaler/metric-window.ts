@@ -49,7 +49,10 @@ export class MetricWindow {
   /** The average per second at `nowMs`; undefined when nothing was recorded within the window. */
   average(nowMs: number): number | undefined {
     const now = Math.floor(nowMs / BUCKET_MS);
-    if (this.isEmptyAt(now)) return undefined;
+    const silent = now - this.lastSecond;
+    if (this.lastSecond < 0 || silent > this.bucketCount) return undefined;
+    // Just fallen out of the window: upstream calls that zero, and not until a second later unknown.
+    if (silent === this.bucketCount) return 0;
     const value = this.aggregation === 'linear' ? this.linear(now) : this.exponential(now);
     return Math.round(value * DECIMALS) / DECIMALS;
   }

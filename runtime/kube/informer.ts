@@ -13,6 +13,8 @@ import type { Logger } from '../std/logger.ts';
 import type { Random } from '../std/random.ts';
 import { ApiError } from './api-error.ts';
 import type { KubeClient } from './client.ts';
+import type { KeysOf } from './object-index.ts';
+import { ObjectIndex } from './object-index.ts';
 import { collectionPath } from './resource-path.ts';
 import type { WatchEvent } from './transport.ts';
 
@@ -35,6 +37,11 @@ export interface Informer<T extends KubeObject> {
   get(namespace: string, name: string): T | undefined;
   /** All objects, or those of a namespace, or those which carry all of `labels`. */
   list(options?: { namespace?: string; labels?: Readonly<Record<string, string>> }): readonly T[];
+  /**
+   * Keeps an index from now on, and returns the look-up: the objects that `keysOf` puts under a key.
+   * To be made once, when a controller is wired.
+   */
+  indexBy(keysOf: KeysOf<T>): (key: string) => readonly T[];
   /** Calls the handler for all that is known already, then for each change. Returns how to stop. */
   onChange(handler: (change: Change<T>) => void): () => void;
 }
@@ -108,6 +115,9 @@ class ReflectingInformer<T extends KubeObject> implements Informer<T> {
   private readonly options: InformerOptions;
   private readonly deps: InformerDeps;
   private readonly byNamespace = new Map<string, Map<string, T>>();
+  private readonly indexes: ObjectIndex<T>[] = [];
+  /** By the label that a list asked for; made when one first does. */
+  private readonly labelIndexes = new Map<string, ObjectIndex<T>>();
   private readonly handlers = new Set<(change: Change<T>) => void>();
   private markSynced: () => void = () => undefined;
   private isStarted = false;
@@ -129,17 +139,44 @@ class ReflectingInformer<T extends KubeObject> implements Informer<T> {
   list(
     options: { namespace?: string; labels?: Readonly<Record<string, string>> } = {},
   ): readonly T[] {
-    const maps =
-      options.namespace === undefined
-        ? [...this.byNamespace.values()]
-        : [this.byNamespace.get(options.namespace) ?? new Map<string, T>()];
-    const wanted = Object.entries(options.labels ?? {});
-    const found: T[] = [];
-    for (const map of maps)
-      for (const object of map.values())
-        if (wanted.every(([key, value]) => object.metadata.labels?.[key] === value))
-          found.push(object);
-    return found;
+    const { namespace, labels = {} } = options;
+    const wanted = Object.entries(labels);
+    const [first] = wanted;
+    const candidates =
+      namespace !== undefined && first
+        ? this.labelIndex(first[0]).find(`${namespace}/${first[1]}`)
+        : this.inNamespace(namespace);
+    return wanted.length === 0
+      ? candidates
+      : candidates.filter(({ metadata }) =>
+          wanted.every(([key, value]) => metadata.labels?.[key] === value),
+        );
+  }
+
+  indexBy(keysOf: KeysOf<T>): (key: string) => readonly T[] {
+    const index = new ObjectIndex(keysOf);
+    for (const object of this.list()) index.put(object);
+    this.indexes.push(index);
+    return (key) => index.find(key);
+  }
+
+  private labelIndex(label: string): ObjectIndex<T> {
+    let index = this.labelIndexes.get(label);
+    if (!index) {
+      index = new ObjectIndex<T>(({ metadata: { namespace = '', labels } }) => {
+        const value = labels?.[label];
+        return value === undefined ? [] : [`${namespace}/${value}`];
+      });
+      for (const object of this.list()) index.put(object);
+      this.labelIndexes.set(label, index);
+      this.indexes.push(index);
+    }
+    return index;
+  }
+
+  private inNamespace(namespace: string | undefined): readonly T[] {
+    if (namespace !== undefined) return [...(this.byNamespace.get(namespace)?.values() ?? [])];
+    return [...this.byNamespace.values()].flatMap((map) => [...map.values()]);
   }
 
   onChange(handler: (change: Change<T>) => void): () => void {
@@ -239,6 +276,10 @@ class ReflectingInformer<T extends KubeObject> implements Informer<T> {
     const old = map.get(object.metadata.name);
     if (old && old.metadata.resourceVersion === object.metadata.resourceVersion) return;
     map.set(object.metadata.name, object);
+    for (const index of this.indexes) {
+      if (old) index.takeOut(old);
+      index.put(object);
+    }
     // A new uid under an old name is another object: whoever watches must see the first one go.
     if (old && old.metadata.uid !== object.metadata.uid) {
       this.notify({ type: 'deleted', object: old });
@@ -249,7 +290,10 @@ class ReflectingInformer<T extends KubeObject> implements Informer<T> {
   private remove(object: T): void {
     const namespace = object.metadata.namespace ?? '';
     const map = this.byNamespace.get(namespace);
-    if (!map?.delete(object.metadata.name)) return;
+    const old = map?.get(object.metadata.name);
+    if (!map || !old) return;
+    map.delete(object.metadata.name);
+    for (const index of this.indexes) index.takeOut(old);
     if (map.size === 0) this.byNamespace.delete(namespace);
     this.notify({ type: 'deleted', object });
   }

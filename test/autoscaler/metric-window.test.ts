@@ -38,11 +38,12 @@ describe('a metric window of 6 s', () => {
     assert.equal(window.average(at(11)), 1);
   });
 
-  it('has no value again 6 s after the last report, and starts anew', () => {
+  it('is zero 6 s after the last report, then has no value again, and starts anew', () => {
     const window = new MetricWindow(6_000);
     window.record(at(0), 10);
     assert.equal(window.average(at(5)), 10);
-    assert.equal(window.average(at(6)), undefined);
+    assert.equal(window.average(at(6)), 0);
+    assert.equal(window.average(at(7)), undefined);
     window.record(at(20), 4);
     assert.equal(window.average(at(20)), 4);
   });

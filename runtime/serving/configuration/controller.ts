@@ -5,6 +5,7 @@ import { configurationKind, revisionKind, routeKind } from '../../apis/serving/t
 import type { ControllerContext } from '../../kube/context.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { labelKeyOf, makePlanController } from '../controllers.ts';
+import { configurationsOfRoute } from '../route-references.ts';
 import type { ServingConfigSource } from '../serving-config.ts';
 import { planConfiguration } from './configuration.ts';
 
@@ -14,7 +15,7 @@ export function makeConfigurationController(
 ): Controller {
   const configurations = context.informers.informer(configurationKind);
   const revisions = context.informers.informer(revisionKind);
-  const routes = context.informers.informer(routeKind);
+  const routesTo = context.informers.informer(routeKind).indexBy(configurationsOfRoute);
   const controller = makePlanController(context, {
     name: 'configuration-controller',
     plan: (key) => {
@@ -26,11 +27,7 @@ export function makeConfigurationController(
         configuration,
         revisions: revisions.list({ namespace, labels: { [configurationLabelKey]: name } }),
         namedRevision: named ? revisions.get(namespace, named) : undefined,
-        routes: routes
-          .list({ namespace })
-          .filter((route) =>
-            route.spec.traffic?.some((target) => target.configurationName === name),
-          ),
+        routes: routesTo(key),
       };
       return planConfiguration(observed, config.current, context.clock.now());
     },

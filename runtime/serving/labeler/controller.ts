@@ -2,11 +2,12 @@
 import type { KubeObject } from '../../apis/meta/object.ts';
 import { keyOf, splitKey } from '../../apis/meta/object.ts';
 import { configurationLabelKey } from '../../apis/serving/labels.ts';
-import type { Route } from '../../apis/serving/types.ts';
+import type { Revision, Route } from '../../apis/serving/types.ts';
 import { configurationKind, revisionKind, routeKind } from '../../apis/serving/types.ts';
 import type { ControllerContext } from '../../kube/context.ts';
 import type { Controller } from '../../kube/controller.ts';
 import { makePlanController } from '../controllers.ts';
+import { configurationsOfRoute, revisionsOfRoute } from '../route-references.ts';
 import { routesOf } from '../routes-annotation.ts';
 import { planLabels } from './labeler.ts';
 
@@ -14,6 +15,24 @@ export function makeLabelerController(context: ControllerContext): Controller {
   const revisions = context.informers.informer(revisionKind);
   const configurations = context.informers.informer(configurationKind);
   const routes = context.informers.informer(routeKind);
+  const routesToConfiguration = routes.indexBy(configurationsOfRoute);
+  const routesToRevision = routes.indexBy(revisionsOfRoute);
+  const revisionsWithRoute = revisions.indexBy((revision) =>
+    routesOf(revision).map((name) => keyOf({ ...revision.metadata, name })),
+  );
+  /** Those that refer to it or to its Configuration, and those which it says that it serves. */
+  const routesOfRevision = (revision: Revision): readonly Route[] => {
+    const { namespace = '', labels } = revision.metadata;
+    const owner = labels?.[configurationLabelKey] ?? '';
+    const named = routesOf(revision).map((name) => routes.get(namespace, name));
+    return [
+      ...new Set([
+        ...routesToRevision(keyOf(revision.metadata)),
+        ...routesToConfiguration(keyOf({ namespace, name: owner })),
+        ...named.filter((route) => route !== undefined),
+      ]),
+    ];
+  };
   const controller = makePlanController(context, {
     name: 'labeler-controller',
     plan: (key) => {
@@ -25,7 +44,7 @@ export function makeLabelerController(context: ControllerContext): Controller {
         {
           revision,
           configuration: configurations.get(namespace, owner),
-          routes: routes.list({ namespace }),
+          routes: routesOfRevision(revision),
         },
         context.clock.now(),
       );
@@ -40,19 +59,18 @@ export function makeLabelerController(context: ControllerContext): Controller {
       .map(({ metadata }) => keyOf(metadata));
   /** Those that it names, those of its Configurations, and those which say that it routes to them. */
   const revisionsReachedBy = (route: Route): string[] => {
-    const { namespace = '', name } = route.metadata;
-    const targets = [...(route.spec.traffic ?? []), ...(route.status?.traffic ?? [])];
-    const isConcerned = (revision: KubeObject): boolean =>
-      routesOf(revision).includes(name) ||
-      targets.some(
-        ({ revisionName, configurationName }) =>
-          revisionName === revision.metadata.name ||
-          (configurationName ?? '') === revision.metadata.labels?.[configurationLabelKey],
-      );
-    return revisions
-      .list({ namespace })
-      .filter(isConcerned)
-      .map(({ metadata }) => keyOf(metadata));
+    const { namespace = '' } = route.metadata;
+    const ofConfigurations = (route.spec.traffic ?? []).flatMap(({ configurationName }) =>
+      configurationName
+        ? revisions.list({ namespace, labels: { [configurationLabelKey]: configurationName } })
+        : [],
+    );
+    return [
+      ...revisionsOfRoute(route),
+      ...[...ofConfigurations, ...revisionsWithRoute(keyOf(route.metadata))].map(({ metadata }) =>
+        keyOf(metadata),
+      ),
+    ];
   };
   controller.watch(revisions);
   controller.watch(configurations, revisionsOf);

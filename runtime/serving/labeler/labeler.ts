@@ -21,7 +21,7 @@ import { isObserved, timestamp } from '../status.ts';
 export interface ObservedRouting {
   readonly revision: Revision;
   readonly configuration: Configuration | undefined;
-  /** All Routes of the namespace. */
+  /** Routes that refer to the Revision or its Configuration, or that it says it serves; others may be among them. */
   readonly routes: readonly Route[];
 }
 

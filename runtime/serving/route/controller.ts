@@ -10,6 +10,7 @@ import type { ControllerContext } from '../../kube/context.ts';
 import type { Controller } from '../../kube/controller.ts';
 import type { Informer } from '../../kube/informer.ts';
 import { controllerKeyOf, labelKeyOf, makePlanController } from '../controllers.ts';
+import { configurationsOfRoute, revisionsOfRoute } from '../route-references.ts';
 import type { ServingConfigSource } from '../serving-config.ts';
 import { targetName } from './hosts.ts';
 import type { ObservedRoute } from './route.ts';
@@ -53,25 +54,18 @@ export function makeRouteController(
       return planRoute(observe(route), config.current, context.clock.now());
     },
   });
-  /** A Configuration or Revision concerns the Routes whose traffic names it. */
-  const routesTo = (object: Configuration | Revision, refersTo: keyof RouteReference): string[] =>
-    routes
-      .list({ namespace: object.metadata.namespace ?? '' })
-      .filter((route) =>
-        route.spec.traffic?.some((target) => target[refersTo] === object.metadata.name),
-      )
-      .map((route) => keyOf(route.metadata));
+  const routesToConfiguration = routes.indexBy(configurationsOfRoute);
+  const routesToRevision = routes.indexBy(revisionsOfRoute);
+  const keysOf = (found: readonly Route[]): string[] =>
+    found.map(({ metadata }) => keyOf(metadata));
   controller.watch(routes);
-  controller.watch(configurations, (object) => routesTo(object, 'configurationName'));
-  controller.watch(revisions, (object) => routesTo(object, 'revisionName'));
+  controller.watch(configurations, ({ metadata }) =>
+    keysOf(routesToConfiguration(keyOf(metadata))),
+  );
+  controller.watch(revisions, ({ metadata }) => keysOf(routesToRevision(keyOf(metadata))));
   controller.watch(ingresses, controllerKeyOf('Route'));
   controller.watch(services, labelKeyOf(routeLabelKey));
   return controller;
-}
-
-interface RouteReference {
-  readonly configurationName?: string;
-  readonly revisionName?: string;
 }
 
 function observeSources(

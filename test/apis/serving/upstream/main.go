@@ -30,7 +30,10 @@ type input struct {
 	Object  json.RawMessage              `json:"object"`
 	Old     json.RawMessage              `json:"old"`
 	Configs map[string]map[string]string `json:"configs"`
-	Steps   []rolloutStep                `json:"steps"`
+	Steps   json.RawMessage              `json:"steps"`
+	Spec    deciderSpec                  `json:"spec"`
+	Window  int                          `json:"windowSeconds"`
+	Algo    string                       `json:"aggregation"`
 }
 type output struct {
 	Defaulted json.RawMessage `json:"defaulted,omitempty"`
@@ -91,7 +94,21 @@ func run(in input) (out output) {
 		}
 	}()
 	if in.Kind == "Rollout" {
-		out.Defaulted, _ = json.Marshal(runRollout(in.Steps))
+		var steps []rolloutStep
+		_ = json.Unmarshal(in.Steps, &steps)
+		out.Defaulted, _ = json.Marshal(runRollout(steps))
+		return
+	}
+	if in.Kind == "Window" {
+		var steps []windowStep
+		_ = json.Unmarshal(in.Steps, &steps)
+		out.Defaulted, _ = json.Marshal(runWindow(in.Algo, in.Window, steps))
+		return
+	}
+	if in.Kind == "Decide" {
+		var steps []decideStep
+		_ = json.Unmarshal(in.Steps, &steps)
+		out.Defaulted, _ = json.Marshal(runDecide(in.Spec, steps))
 		return
 	}
 	if in.Kind == "ConfigMap" {

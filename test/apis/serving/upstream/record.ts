@@ -5,6 +5,7 @@
 import { execFileSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import { decideCases, windowCases } from './autoscaler-cases.ts';
 import { upstreamCases } from './cases.ts';
 import { rolloutCases } from './rollout-cases.ts';
 
@@ -46,10 +47,15 @@ write(
     return { title: one?.title, error, ...(one?.kind === 'ConfigMap' ? {} : { defaulted }) };
   }),
 );
-write(
-  'rollouts.json',
-  ask(rolloutCases).map(({ defaulted }, index) => ({
-    title: rolloutCases[index]?.title,
-    results: defaulted,
-  })),
-);
+for (const [file, cases] of [
+  ['rollouts.json', rolloutCases],
+  ['windows.json', windowCases],
+  ['decisions.json', decideCases],
+] as const)
+  write(
+    file,
+    ask(cases).map(({ defaulted }, index) => ({
+      title: cases[index]?.title,
+      results: defaulted,
+    })),
+  );
