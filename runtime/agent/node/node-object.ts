@@ -1,5 +1,5 @@
 /** The Node object of this machine, and the Services through which pods reach the gateway and the broker. */
-import { arch, cpus, hostname, platform, release, totalmem } from 'node:os';
+import { cpus, hostname, platform, totalmem } from 'node:os';
 
 import {
   type CoreService,
@@ -13,6 +13,7 @@ import {
 } from '../../apis/core/types.ts';
 import { isAlreadyExists, isNotFound } from '../../kube/api-error.ts';
 import type { KubeClient } from '../../kube/client.ts';
+import { architectureName, readMachineInfo } from './machine-info.ts';
 
 const PODS_MAX = 500;
 
@@ -30,7 +31,7 @@ export async function writeNode(
   const labels = {
     'kubernetes.io/hostname': nodeName,
     'kubernetes.io/os': platform(),
-    'kubernetes.io/arch': arch() === 'x64' ? 'amd64' : arch(),
+    'kubernetes.io/arch': architectureName(),
   };
   const node: Node = {
     apiVersion: 'v1',
@@ -67,9 +68,7 @@ export async function writeNode(
       },
     ],
     nodeInfo: {
-      architecture: labels['kubernetes.io/arch'],
-      operatingSystem: platform(),
-      kernelVersion: release(),
+      ...readMachineInfo(),
       containerRuntimeVersion: runtimeVersion,
       kubeletVersion: 'v1.36.3+knit',
     },
