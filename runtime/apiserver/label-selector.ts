@@ -43,21 +43,25 @@ export function matchesLabels(
 export function formatLabelSelector(selector: unknown): string {
   if (!isJsonObject(selector)) return '';
   const labels = isJsonObject(selector['matchLabels']) ? selector['matchLabels'] : {};
-  const parts = Object.keys(labels)
-    .sort()
-    .map((key) => `${key}=${String(labels[key])}`);
+  const parts = Object.keys(labels).map((key) => ({ key, text: `${key}=${String(labels[key])}` }));
   const expressions = Array.isArray(selector['matchExpressions'])
     ? selector['matchExpressions']
     : [];
   for (const expression of expressions as unknown[]) {
     if (!isJsonObject(expression)) continue;
     const key = String(expression['key']);
-    const values = Array.isArray(expression['values']) ? expression['values'].join(',') : '';
-    if (expression['operator'] === 'Exists') parts.push(key);
-    else if (expression['operator'] === 'DoesNotExist') parts.push(`!${key}`);
-    else parts.push(`${key} ${String(expression['operator']).toLowerCase()} (${values})`);
+    const values = Array.isArray(expression['values']) ? expression['values'].map(String) : [];
+    if (expression['operator'] === 'Exists') parts.push({ key, text: key });
+    else if (expression['operator'] === 'DoesNotExist') parts.push({ key, text: `!${key}` });
+    else {
+      const operator = String(expression['operator']).toLowerCase();
+      parts.push({ key, text: `${key} ${operator} (${values.sort().join(',')})` });
+    }
   }
-  return parts.join(',');
+  return parts
+    .sort((one, other) => (one.key < other.key ? -1 : one.key > other.key ? 1 : 0))
+    .map(({ text }) => text)
+    .join(',');
 }
 
 const symbols = ['!=', '==', '!', '=', '>', '<', '(', ')', ','];

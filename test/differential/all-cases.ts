@@ -8,6 +8,7 @@ import { deleteCases } from './cases/delete.ts';
 import { kindCases } from './cases/kinds.ts';
 import { accessCases } from './cases/access.ts';
 import { openapiCases } from './cases/openapi.ts';
+import { tableCases } from './cases/table.ts';
 import { protobufCases } from './cases/protobuf.ts';
 import { yamlCases } from './cases/yaml.ts';
 import { discoveryCases } from './cases/discovery.ts';
@@ -29,6 +30,7 @@ export const topics: Readonly<Record<string, readonly Case[]>> = {
   access: accessCases,
   protobuf: protobufCases,
   yaml: yamlCases,
+  table: tableCases,
   openapi: openapiCases,
   kinds: kindCases,
   crd: crdCases,

@@ -25,14 +25,19 @@ function podCells(pod: JsonObject, nowMs: number): readonly unknown[] {
   const statuses = listAt(pod, 'status.containerStatuses');
   const total = listAt(pod, 'spec.containers').length;
   const ready = statuses.filter((status) => status['ready'] === true).length;
-  const restarts = statuses.reduce((sum, status) => sum + numberAt(status, 'restartCount'), 0);
-  const ended = statuses
+  const reason = podReason(pod, statuses);
+  // Until the first containers are through, theirs are the restarts that count.
+  const counted = reason.startsWith('Init:')
+    ? listAt(pod, 'status.initContainerStatuses')
+    : statuses;
+  const restarts = counted.reduce((sum, status) => sum + numberAt(status, 'restartCount'), 0);
+  const ended = counted
     .map((status) => Date.parse(textAt(status, 'lastState.terminated.finishedAt')))
     .filter((time) => !Number.isNaN(time));
   const last = ended.length === 0 ? '' : ` (${formatAge(nowMs - Math.max(...ended))} ago)`;
   return [
     `${ready}/${total}`,
-    podReason(pod, statuses),
+    reason,
     `${restarts}${restarts === 0 ? '' : last}`,
     ageOf(pod, nowMs),
     textAt(pod, 'status.podIP') || NONE,
