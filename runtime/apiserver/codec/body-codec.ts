@@ -31,7 +31,7 @@ export interface AnswerForm {
    * One event of a watch, framed. Frozen objects are encoded once for all watches of one form, so
    * that a change costs each further watcher a copy.
    */
-  encodeEvent(event: ServerWatchEvent): string | Buffer;
+  encodeEvent(event: ServerWatchEvent): Buffer;
 }
 
 /** What a request's body holds. */

@@ -25,6 +25,7 @@ import { matchesType, parseAccept, renderingOf } from './accept-header.ts';
 import type { AnswerForm, BodyCodec, DecodedBody, EncodedBody } from './body-codec.ts';
 import { findDuplicateKeys } from './duplicate-keys.ts';
 import { encodeJson, makeJsonForm, parseJson } from './json-codec.ts';
+import { RecentEncodings } from './recent-encodings.ts';
 import { encodeYaml, parseYaml, YAML_TYPE } from './yaml-codec.ts';
 
 const JSON_TYPE = 'application/json';
@@ -163,31 +164,14 @@ const formMakers = {
   [PROTOBUF_TYPE]: makeProtobufForm,
 } as const;
 
-function encodeProtobufEvent({ type, object }: ServerWatchEvent): Buffer {
-  const body = messageOf(object as object);
-  if (body) return frameWatchEvent(type, body);
-  const { status } = StatusError.internal('the object does not fit into its protobuf message');
-  return frameWatchEvent('ERROR', encodeProtobuf(status) ?? Buffer.alloc(0));
-}
+/** Half of the bytes that recent changes may hold in memory. */
+const RECENT_BYTES_MAX = 8 * 1024 * 1024;
+const recent = new RecentEncodings(RECENT_BYTES_MAX);
 
-/** What the messages of recent changes may hold in memory: half of them younger than this. */
-const MESSAGES_BYTES_MAX = 8 * 1024 * 1024;
-let young = new WeakMap<object, Buffer>();
-let old = new WeakMap<object, Buffer>();
-let youngBytes = 0;
-
-/** Encoded once for all watches, and forgotten in two generations, as the texts of json-codec.ts. */
-function messageOf(object: object): Buffer | undefined {
-  const known = young.get(object);
-  if (known) return known;
-  const message = old.get(object) ?? encodeProtobuf(object);
-  if (!message || !Object.isFrozen(object)) return message;
-  youngBytes += message.length;
-  if (youngBytes > MESSAGES_BYTES_MAX) {
-    old = young;
-    young = new WeakMap();
-    youngBytes = message.length;
-  }
-  young.set(object, message);
-  return message;
-}
+const encodeProtobufEvent = ({ type, object }: ServerWatchEvent): Buffer =>
+  recent.of(object as object, type, () => {
+    const body = encodeProtobuf(object);
+    if (body) return frameWatchEvent(type, body);
+    const { status } = StatusError.internal('the object does not fit into its protobuf message');
+    return frameWatchEvent('ERROR', encodeProtobuf(status) ?? Buffer.alloc(0));
+  });

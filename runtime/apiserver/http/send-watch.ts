@@ -117,8 +117,8 @@ class WatchQueue {
     if (this.isOver) this.response.end();
   }
 
-  private nextChunk(): string | Buffer {
-    const parts: (string | Buffer)[] = [];
+  private nextChunk(): Buffer {
+    const parts: Buffer[] = [];
     let bytes = 0;
     while (this.sent < this.events.length && bytes < WRITE_BYTES) {
       const event = this.events[this.sent++];
@@ -127,11 +127,9 @@ class WatchQueue {
       bytes += part.length;
       parts.push(part);
     }
-    if (parts.length === 1 && parts[0] !== undefined) return parts[0];
-    if (parts.every((part) => typeof part === 'string')) return parts.join('');
-    return Buffer.concat(
-      parts.map((part) => (typeof part === 'string' ? Buffer.from(part) : part)),
-    );
+    // One event is sent as it is: the same bytes to all who wait for it.
+    const [only] = parts;
+    return parts.length === 1 && only ? only : Buffer.concat(parts, bytes);
   }
 
   private drop(): void {
