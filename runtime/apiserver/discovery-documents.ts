@@ -185,14 +185,14 @@ const namesOf = ({ definition: { shortNames, categories } }: Resource): object =
 /** Upstream stores CustomResourceDefinitions as they were before version 1. */
 const DEFINITIONS_VERSION = 'v1beta1';
 
-/** Changes when objects are stored in another version; clients only compare it. */
+/** Changes when objects are stored in another version, or group; clients only compare it. */
 const storageVersionHash = ({ group, storageApiVersion, kind }: Resource): string => {
+  const slash = storageApiVersion.lastIndexOf('/');
+  const storedGroup = storageApiVersion.slice(0, Math.max(0, slash));
   const version =
-    group === 'apiextensions.k8s.io'
-      ? DEFINITIONS_VERSION
-      : storageApiVersion.slice(storageApiVersion.lastIndexOf('/') + 1);
+    group === 'apiextensions.k8s.io' ? DEFINITIONS_VERSION : storageApiVersion.slice(slash + 1);
   return createHash('sha256')
-    .update(`${group}/${version}/${kind}`)
+    .update(`${storedGroup}/${version}/${kind}`)
     .digest()
     .subarray(0, 8)
     .toString('base64');
