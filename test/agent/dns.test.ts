@@ -63,6 +63,8 @@ const services: Record<string, CoreService['spec']> = {
   },
   'knative-serving/knit-gateway': {},
   'shop/db': { selector: { app: 'db' } },
+  'shop/web': { clusterIP: 'None', ports: [{ name: 'http', port: 80, targetPort: 8080 }] },
+  'shop/api': { clusterIP: '10.128.0.9', ports: [{ name: 'http', port: 80 }] },
   'shop/away': { type: 'ExternalName', externalName: 'example.com' },
   'shop/circle': { type: 'ExternalName', externalName: 'circle.shop.svc.cluster.local' },
 };
@@ -79,7 +81,19 @@ const source: RecordSource = {
           metadata: { namespace, name },
           subsets: [{ addresses: [{ ip: '10.63.0.1' }] }],
         }
-      : undefined,
+      : name === 'web'
+        ? {
+            apiVersion: 'v1',
+            kind: 'Endpoints',
+            metadata: { namespace, name },
+            subsets: [
+              {
+                addresses: [{ ip: '10.63.0.4', hostname: 'web-0' }, { ip: '10.63.0.5' }],
+                ports: [{ name: 'http', port: 8080 }],
+              },
+            ],
+          }
+        : undefined,
   readyPods: (_namespace, labels) =>
     labels['app'] === 'db' ? ([{ status: { podIP: '10.63.0.9' } }] as unknown as Pod[]) : [],
 };
@@ -140,6 +154,31 @@ describe('the name server', () => {
 
   it('answers a resolver library', async () => {
     assert.deepEqual(await resolver.resolve4('hello.shop.svc.cluster.local'), ['10.63.0.1']);
+  });
+
+  it('knows the hosts of a Service by their names, and by their addresses', async () => {
+    const zone = 'web.shop.svc.cluster.local';
+    assert.deepEqual(await resolver.resolve4(`web-0.${zone}`), ['10.63.0.4']);
+    assert.deepEqual(await resolver.resolve4(`10-63-0-5.${zone}`), ['10.63.0.5']);
+    assert.deepEqual(await resolver.resolve4('10-63-0-5.shop.pod.cluster.local'), ['10.63.0.5']);
+    for (const name of [`web-1.${zone}`, `a.b.${zone}`, 'x.shop.pod.cluster.local'])
+      await assert.rejects(resolver.resolve4(name), { code: 'ENOTFOUND' }, name);
+  });
+
+  it('knows where the named ports of a Service are', async () => {
+    const record = (name: string, port: number) => ({ name, port, priority: 0, weight: 100 });
+    assert.deepEqual(await resolver.resolveSrv('_http._tcp.web.shop.svc.cluster.local'), [
+      record('web-0.web.shop.svc.cluster.local', 8080),
+      record('10-63-0-5.web.shop.svc.cluster.local', 8080),
+    ]);
+    assert.deepEqual(await resolver.resolveSrv('_http._tcp.api.shop.svc.cluster.local'), [
+      record('api.shop.svc.cluster.local', 80),
+    ]);
+    for (const name of [
+      '_http._udp.web.shop.svc.cluster.local',
+      '_x._tcp.web.shop.svc.cluster.local',
+    ])
+      await assert.rejects(resolver.resolveSrv(name), { code: 'ENOTFOUND' }, name);
   });
 
   it('says that a name exists without IPv6 addresses', async () => {

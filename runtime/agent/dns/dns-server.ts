@@ -8,7 +8,7 @@ import { createServer, type Server, type Socket as TcpSocket } from 'node:net';
 
 import type { Clock } from '../../std/clock.ts';
 import type { Logger } from '../../std/logger.ts';
-import { makeResponse, parseQuery, RCODE, TYPE_A, UDP_BYTES_MAX } from './dns-packet.ts';
+import { makeResponse, parseQuery, RCODE, TYPE_A, TYPE_SRV, UDP_BYTES_MAX } from './dns-packet.ts';
 import { lookUp, type RecordSource } from './dns-records.ts';
 
 export interface DnsServerOptions {
@@ -45,8 +45,9 @@ export async function startDnsServer(options: DnsServerOptions): Promise<DnsServ
     if (found.type === 'addresses') {
       // A name that exists without AAAA records: no error, no answers, so that clients take the A.
       const addresses = query.type === TYPE_A ? found.addresses : [];
-      const rcode = RCODE.ok;
-      return makeResponse(message, query, { rcode, addresses, ttlSeconds: TTL_SECONDS, bytesMax });
+      const services = query.type === TYPE_SRV ? (found.services ?? []) : [];
+      const records = { addresses, services, ttlSeconds: TTL_SECONDS, bytesMax };
+      return makeResponse(message, query, { rcode: RCODE.ok, ...records });
     }
     if (found.type === 'missing') return makeResponse(message, query, { rcode: RCODE.nameError });
     if (found.name !== query.name) return chase(found.name, { message, query, bytesMax });
