@@ -14,6 +14,9 @@ import type { PodTarget } from './pod-target.ts';
 import type { ResponseRelay } from './request-sink.ts';
 import type { UpstreamConnection, UpstreamUser } from './upstream-connection.ts';
 
+const isReset = (error: Error | undefined): boolean =>
+  error !== undefined && 'code' in error && (error.code === 'ECONNRESET' || error.code === 'EPIPE');
+
 /** Methods whose repetition changes nothing. Source: RFC 9110 section 9.2.2. */
 const idempotent = new Set(['GET', 'HEAD', 'PUT', 'DELETE', 'OPTIONS', 'TRACE']);
 const noBytes: Buffer = Buffer.alloc(0);
@@ -23,6 +26,8 @@ export class Http1Exchange extends Exchange implements UpstreamUser {
   private readonly upstreamHead: string;
   private connection: UpstreamConnection | undefined;
   private isBodySent = false;
+  /** A new connection was reset before. */
+  private wasReset = false;
   private received: Buffer = noBytes;
   private scanned = 0;
 
@@ -150,9 +155,11 @@ export class Http1Exchange extends Exchange implements UpstreamUser {
     const connection = this.connection!;
     const pod = this.pod!;
     // A kept connection that the pod closed while it was idle: the pod has not seen the request, or
-    // seeing it twice does no harm. A new connection that breaks is an answer of its own.
+    // seeing it twice does no harm. A new connection that is reset may have died in the backlog of a
+    // pod that stops listening, so that counts once; one that ends in order is an answer of its own.
+    const isFresh = connection.uses === 0;
     const mayRepeat =
-      connection.uses > 0 &&
+      (!isFresh || (!this.wasReset && isReset(error))) &&
       this.received.length === 0 &&
       !this.isBodySent &&
       idempotent.has(this.options.head.method) &&
@@ -161,7 +168,8 @@ export class Http1Exchange extends Exchange implements UpstreamUser {
       this.fail(upstreamFailed(error?.message ?? 'connection closed before the response'));
       return;
     }
-    if (pod.isGone) {
+    this.wasReset ||= isFresh;
+    if (pod.isGone || isFresh) {
       this.startAnew();
       return;
     }

@@ -443,6 +443,25 @@ describe('gateway', () => {
       assert.equal((await fetchText(world.port, { headers: { Host: host } })).body, 'ok');
     });
 
+    it('repeats a GET once whose new connection was reset, and never a POST', async () => {
+      const seen: string[] = [];
+      const pod = net.createServer((socket) => {
+        socket.on('error', () => undefined);
+        socket.once('data', (bytes: Buffer) => {
+          seen.push(bytes.toString().split(' ')[0]!);
+          socket.resetAndDestroy();
+        });
+      });
+      world.addService('hello');
+      world.addPod(revision, await world.listen(pod));
+      await eventually(isIngressReady);
+      for (const method of ['GET', 'POST']) {
+        const answer = await fetchText(world.port, { method, headers: { Host: host } });
+        assert.equal(answer.status, 502);
+      }
+      assert.deepEqual(seen, ['GET', 'GET', 'POST']);
+    });
+
     it('goes to another pod when one refuses the connection', async () => {
       await serve(echo, { spec: { containerConcurrency: 1 } });
       const placeholder = net.createServer();
