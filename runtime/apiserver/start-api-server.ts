@@ -11,6 +11,7 @@ import type { Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { Random } from '../std/random.ts';
 import { AdmissionChain } from './admission/admission-chain.ts';
+import { makeConnectAdmission } from './admission/connect-admission.ts';
 import { makeLimitRanger } from './admission/limit-ranger.ts';
 import { makePodScheduling } from './admission/pod-scheduling.ts';
 import { makeResourceQuotas } from './admission/resource-quotas.ts';
@@ -144,12 +145,20 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   });
   const versions = new ObjectVersions(new ConversionWebhook({ client: webhooks, newUid }));
   // As upstream: webhooks see what a Pod was given, and the quota counts what nobody else refuses.
+  const webhookAdmission = new WebhookAdmission({
+    store,
+    registry,
+    client: webhooks,
+    versions,
+    newUid,
+    logger,
+  });
   const admission = new AdmissionChain([
     new CustomAdmission(),
     makeLimitRanger(store),
     ...access.admission,
     makePodScheduling(store),
-    new WebhookAdmission({ store, registry, client: webhooks, versions, newUid, logger }),
+    webhookAdmission,
     addresses,
     makeResourceQuotas(store, clock),
   ]);
@@ -214,7 +223,12 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
       bodies,
       clock,
       logger,
-      upgrade: options.podStreams && makePodUpgrades(store, options.podStreams),
+      upgrade:
+        options.podStreams &&
+        makeConnectAdmission(makePodUpgrades(store, options.podStreams), {
+          registry,
+          webhooks: webhookAdmission,
+        }),
     });
   const servers: OpenServer[] = [];
   const close = async (): Promise<void> => {
