@@ -1,9 +1,9 @@
 /**
- * What an API server must know of apps/v1: one table, in which the kinds differ by columns, defaults
- * and the rules beyond those of every workload. Source: k8s.io/kubernetes pkg/apis/apps (defaults, rules).
+ * What an API server must know of apps/v1: one table, in which the kinds differ by defaults and by
+ * the rules beyond those of every workload. Source: k8s.io/kubernetes pkg/apis/apps (defaults, rules).
  */
 import { defaultTemplate } from '../core/pod-spec.ts';
-import { ageColumn, countColumns, templateColumns } from '../core/workload-columns.ts';
+import { ageColumn } from '../core/workload-columns.ts';
 import type { FieldError } from '../meta/field-error.ts';
 import {
   forbidden,
@@ -48,8 +48,6 @@ type WorkloadObject = KubeObject & Workload & { status?: unknown };
 /** What tells one workload from another. */
 interface WorkloadRow<T extends WorkloadObject> {
   readonly shortName: string;
-  /** Numbers of `kubectl get`, by their path in spec or status. */
-  readonly counts: Readonly<Record<string, string>>;
   readonly isScaled: boolean;
   /** Written on the path of a scale-up, and made again after a crash. */
   readonly isBehind?: boolean;
@@ -74,7 +72,6 @@ const workload = <T extends WorkloadObject>(
     hasStatus: true,
     ...(row.isBehind ? { durability: 'behind' } : {}),
     ...(row.isScaled ? { scale } : {}),
-    columns: [...countColumns(row.counts), ageColumn, ...templateColumns('.spec.template')],
     applyDefaults(object, context) {
       // An object without a spec comes back as it is, for validation to refuse.
       if (typeof object.spec !== 'object' || object.spec === null) return object;
@@ -97,11 +94,6 @@ const workload = <T extends WorkloadObject>(
 export const appsDefinitions: readonly KindDefinition[] = [
   workload<Deployment>(deploymentKind, {
     shortName: 'deploy',
-    counts: {
-      Ready: '.status.readyReplicas',
-      'Up-to-date': '.status.updatedReplicas',
-      Available: '.status.availableReplicas',
-    },
     isScaled: true,
     // Serving and the autoscaler restore it after a crash.
     isBehind: true,
@@ -115,11 +107,6 @@ export const appsDefinitions: readonly KindDefinition[] = [
   }),
   workload<ReplicaSet>(replicaSetKind, {
     shortName: 'rs',
-    counts: {
-      Desired: '.spec.replicas',
-      Current: '.status.replicas',
-      Ready: '.status.readyReplicas',
-    },
     isScaled: true,
     // Made from its Deployment again.
     isBehind: true,
@@ -128,7 +115,6 @@ export const appsDefinitions: readonly KindDefinition[] = [
   }),
   workload<StatefulSet>(statefulSetKind, {
     shortName: 'sts',
-    counts: { Ready: '.status.readyReplicas' },
     isScaled: true,
     status: { replicas: 0, availableReplicas: 0 },
     defaults: (spec) => ({
@@ -148,13 +134,6 @@ export const appsDefinitions: readonly KindDefinition[] = [
   }),
   workload<DaemonSet>(daemonSetKind, {
     shortName: 'ds',
-    counts: {
-      Desired: '.status.desiredNumberScheduled',
-      Current: '.status.currentNumberScheduled',
-      Ready: '.status.numberReady',
-      'Up-to-date': '.status.updatedNumberScheduled',
-      Available: '.status.numberAvailable',
-    },
     isScaled: false,
     status: {
       currentNumberScheduled: 0,

@@ -3,7 +3,6 @@
  * scales by it, since Knative's autoscaler does that for revisions.
  * Source: k8s.io/kubernetes pkg/apis/autoscaling (defaults).
  */
-import { ageColumn } from '../core/workload-columns.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
 import {
   CPU_UTILIZATION_DEFAULT,
@@ -26,13 +25,6 @@ const common = {
   categories: ['all'],
   hasStatus: true,
   hasGeneration: false,
-  columns: [
-    { name: 'Reference', type: 'string', jsonPath: '.spec.scaleTargetRef.name' },
-    { name: 'MinPods', type: 'integer', jsonPath: '.spec.minReplicas' },
-    { name: 'MaxPods', type: 'integer', jsonPath: '.spec.maxReplicas' },
-    { name: 'Replicas', type: 'integer', jsonPath: '.status.currentReplicas' },
-    ageColumn,
-  ],
 } as const;
 
 /** In 15 s at most four Pods more, or as many again: whichever is more. */

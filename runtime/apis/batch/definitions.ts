@@ -1,6 +1,5 @@
 /** What an API server must know of batch/v1. Source: k8s.io/kubernetes pkg/apis/batch (defaults, rules). */
 import { defaultTemplate } from '../core/pod-spec.ts';
-import { ageColumn, templateColumns } from '../core/workload-columns.ts';
 import type { FieldError } from '../meta/field-error.ts';
 import { invalid, nonNegative, oneOf, required } from '../meta/field-rule.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
@@ -27,13 +26,6 @@ const job: KindDefinition<Job> = {
   singular: 'job',
   categories: ['all'],
   hasStatus: true,
-  columns: [
-    { name: 'Status', type: 'string', jsonPath: '.status.conditions[0].type' },
-    { name: 'Completions', type: 'integer', jsonPath: '.status.succeeded' },
-    { name: 'Duration', type: 'string', jsonPath: '.status.completionTime' },
-    ageColumn,
-    ...templateColumns('.spec.template'),
-  ],
   applyDefaults(object, { operation }) {
     if (typeof object.spec !== 'object' || object.spec === null) return object;
     const defaulted = defaultJobSpec(object.spec);
@@ -65,15 +57,6 @@ const cronJob: KindDefinition<CronJob> = {
   shortNames: ['cj'],
   categories: ['all'],
   hasStatus: true,
-  columns: [
-    { name: 'Schedule', type: 'string', jsonPath: '.spec.schedule' },
-    { name: 'Timezone', type: 'string', jsonPath: '.spec.timeZone' },
-    { name: 'Suspend', type: 'boolean', jsonPath: '.spec.suspend' },
-    { name: 'Active', type: 'integer', jsonPath: '.status.active' },
-    { name: 'Last Schedule', type: 'date', jsonPath: '.status.lastScheduleTime' },
-    ageColumn,
-    ...templateColumns('.spec.jobTemplate.spec.template'),
-  ],
   applyDefaults(object) {
     const { spec } = object;
     if (typeof spec !== 'object' || spec === null) return object;

@@ -23,7 +23,6 @@ export const leaseKind: KindDefinition<Lease> = {
   hasGeneration: false,
   // Renewed every few seconds; one that a crash takes has run out by the time of the restart.
   durability: 'behind',
-  columns: [{ name: 'Holder', type: 'string', jsonPath: '.spec.holderIdentity' }],
 };
 
 export const coordinationDefinitions: readonly KindDefinition[] = [leaseKind];

@@ -12,6 +12,7 @@ import {
   oneOf,
   required,
 } from '../meta/field-rule.ts';
+import { portNameProblems } from '../meta/name-rules.ts';
 import { compareResources } from './resource-list.ts';
 import { amountProblems, containerResourceProblems } from './resource-names.ts';
 import type { Container, EnvVar, PodSpec, Probe, SecurityContext } from './types.ts';
@@ -19,7 +20,6 @@ import { validateMounts } from './volume-rules.ts';
 
 const PORT_MAX = 65_535;
 const PORT_RULE = 'must be between 1 and 65535, inclusive';
-const PORT_NAME_LENGTH_MAX = 15;
 const ID_MAX = 2_147_483_647;
 const labelPattern = /^[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?$/;
 export const labelRule =
@@ -172,20 +172,6 @@ function validatePorts(container: Container, path: string, spec: PodSpec): Field
 
 const portProblems = (path: string, port: number): FieldError[] =>
   Number.isInteger(port) && port >= 1 && port <= PORT_MAX ? [] : [invalid(path, port, PORT_RULE)];
-
-/** The name of a port: of IANA's service names. */
-export function portNameProblems(name: string): string[] {
-  const problems: string[] = [];
-  if (name.length > PORT_NAME_LENGTH_MAX)
-    problems.push(`must be no more than ${PORT_NAME_LENGTH_MAX} characters`);
-  if (!/^[-a-z0-9]+$/.test(name))
-    problems.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
-  if (!/[a-z]/.test(name)) problems.push('must contain at least one letter (a-z)');
-  if (name.includes('--')) problems.push('must not contain consecutive hyphens');
-  if (name.startsWith('-') || name.endsWith('-'))
-    problems.push('must not begin or end with a hyphen');
-  return problems;
-}
 
 function validateVariable(variable: EnvVar, path: string): FieldError[] {
   if (!variable?.name) return [required(`${path}.name`)];

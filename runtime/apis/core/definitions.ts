@@ -47,18 +47,6 @@ const pod: KindDefinition<Pod> = {
   hasStatus: true,
   // The agent can tell from the machine which pods there are.
   durability: 'behind',
-  columns: [
-    {
-      name: 'Ready',
-      type: 'string',
-      jsonPath: '.status.conditions[?(@.type=="Ready")].status',
-    },
-    { name: 'Status', type: 'string', jsonPath: '.status.phase' },
-    { name: 'Restarts', type: 'integer', jsonPath: '.status.containerStatuses[0].restartCount' },
-    ageColumn,
-    { name: 'IP', type: 'string', jsonPath: '.status.podIP', priority: 1 },
-    { name: 'Node', type: 'string', jsonPath: '.spec.nodeName', priority: 1 },
-  ],
   applyDefaults(object, { operation, old }) {
     // An update that leaves the spec alone (labels, finalizers) needs no second look at it.
     const before = (old as Pod | undefined)?.spec;
@@ -87,13 +75,6 @@ const service: KindDefinition<CoreService> = {
   categories: ['all'],
   hasStatus: true,
   hasGeneration: false,
-  columns: [
-    { name: 'Type', type: 'string', jsonPath: '.spec.type' },
-    { name: 'Cluster-IP', type: 'string', jsonPath: '.spec.clusterIP' },
-    { name: 'External-Name', type: 'string', jsonPath: '.spec.externalName' },
-    { name: 'Port(s)', type: 'string', jsonPath: '.spec.ports[0].port' },
-    ageColumn,
-  ],
   applyDefaults: defaultService,
   validate: validateService,
 };
@@ -138,7 +119,6 @@ const configMap: KindDefinition<ConfigMap> = {
   shortNames: ['cm'],
   hasStatus: false,
   hasGeneration: false,
-  columns: [ageColumn],
   validate: validateConfigMap,
 };
 
@@ -147,7 +127,6 @@ const secret: KindDefinition<Secret> = {
   singular: 'secret',
   hasStatus: false,
   hasGeneration: false,
-  columns: [{ name: 'Type', type: 'string', jsonPath: '.type' }, ageColumn],
   applyDefaults(object) {
     const { stringData, ...rest } = object;
     if (stringData === undefined) return { ...rest, type: object.type ?? 'Opaque' };
@@ -169,15 +148,6 @@ const persistentVolumeClaim: KindDefinition<PersistentVolumeClaim> = {
   shortNames: ['pvc'],
   hasStatus: true,
   hasGeneration: false,
-  columns: [
-    { name: 'Status', type: 'string', jsonPath: '.status.phase' },
-    { name: 'Volume', type: 'string', jsonPath: '.spec.volumeName' },
-    { name: 'Capacity', type: 'string', jsonPath: '.status.capacity.storage' },
-    { name: 'Access Modes', type: 'string', jsonPath: '.status.accessModes[*]' },
-    { name: 'StorageClass', type: 'string', jsonPath: '.spec.storageClassName' },
-    ageColumn,
-    { name: 'VolumeMode', type: 'string', jsonPath: '.spec.volumeMode', priority: 1 },
-  ],
   applyDefaults: (object) =>
     withStatus(
       typeof object.spec === 'object' && object.spec !== null
@@ -197,12 +167,6 @@ const persistentVolume: KindDefinition<PersistentVolume> = {
   shortNames: ['pv'],
   hasStatus: true,
   hasGeneration: false,
-  columns: [
-    { name: 'Reclaim Policy', type: 'string', jsonPath: '.spec.persistentVolumeReclaimPolicy' },
-    { name: 'Status', type: 'string', jsonPath: '.status.phase' },
-    { name: 'Claim', type: 'string', jsonPath: '.spec.claimRef.name' },
-    ageColumn,
-  ],
   applyDefaults: (object) => withStatus(object, { phase: 'Available' }),
 };
 
@@ -224,10 +188,6 @@ export const coreDefinitions: readonly KindDefinition[] = [
     hasGeneration: false,
     // Follows from Pods.
     durability: 'behind',
-    columns: [
-      { name: 'Endpoints', type: 'string', jsonPath: '.subsets[*].addresses[*].ip' },
-      ageColumn,
-    ],
   },
   {
     ...nodeKind,
@@ -236,15 +196,6 @@ export const coreDefinitions: readonly KindDefinition[] = [
     hasStatus: true,
     hasGeneration: false,
     durability: 'behind',
-    columns: [
-      {
-        name: 'Status',
-        type: 'string',
-        jsonPath: '.status.conditions[?(@.type=="Ready")].status',
-      },
-      ageColumn,
-      { name: 'Version', type: 'string', jsonPath: '.status.nodeInfo.kubeletVersion' },
-    ],
   },
   {
     ...serviceAccountKind,
@@ -263,14 +214,6 @@ export const coreDefinitions: readonly KindDefinition[] = [
     // Notes for people; nothing is decided by them.
     durability: 'behind',
     validate: (object) => validateEvent(object as Event, 'reportingComponent'),
-    columns: [
-      { name: 'Last Seen', type: 'date', jsonPath: '.lastTimestamp' },
-      { name: 'Type', type: 'string', jsonPath: '.type' },
-      { name: 'Reason', type: 'string', jsonPath: '.reason' },
-      { name: 'Kind', type: 'string', jsonPath: '.involvedObject.kind' },
-      { name: 'Object', type: 'string', jsonPath: '.involvedObject.name' },
-      { name: 'Message', type: 'string', jsonPath: '.message' },
-    ],
   },
   ...resourceDefinitions,
 ];

@@ -17,7 +17,6 @@ import {
 } from './resource-names.ts';
 import type { LimitRange, LimitRangeItem, ResourceQuota } from './types.ts';
 import { limitRangeKind, resourceQuotaKind } from './types.ts';
-import { ageColumn } from './workload-columns.ts';
 
 const podScopes = ['Terminating', 'NotTerminating', 'NotBestEffort', 'PriorityClass'];
 const scopes = new Set([
@@ -48,7 +47,6 @@ const resourceQuota: KindDefinition<ResourceQuota> = {
   shortNames: ['quota'],
   hasStatus: true,
   hasGeneration: false,
-  columns: [ageColumn],
   applyDefaults: (object) => (object.status ? object : { ...object, status: {} }),
   validate({ spec = {} }, context) {
     const old: ResourceQuota | undefined = context.old;
@@ -155,7 +153,6 @@ const limitRange: KindDefinition<LimitRange> = {
   shortNames: ['limits'],
   hasStatus: false,
   hasGeneration: false,
-  columns: [{ name: 'Created At', type: 'date', jsonPath: '.metadata.creationTimestamp' }],
   applyDefaults: (object) =>
     Array.isArray(object.spec?.limits)
       ? { ...object, spec: { ...object.spec, limits: object.spec.limits.map(defaultLimit) } }

@@ -6,7 +6,7 @@ import { defaultTemplate } from './pod-spec.ts';
 import { limitDefinitions } from './limit-definitions.ts';
 import type { PodTemplate, ReplicationController } from './types.ts';
 import { podTemplateKind, replicationControllerKind } from './types.ts';
-import { ageColumn, templateColumns } from './workload-columns.ts';
+import { templateColumns } from './workload-columns.ts';
 
 const replicationController: KindDefinition<ReplicationController> = {
   ...replicationControllerKind,
@@ -15,13 +15,6 @@ const replicationController: KindDefinition<ReplicationController> = {
   categories: ['all'],
   hasStatus: true,
   scale: { spec: 'spec.replicas', status: 'status.replicas', selector: 'spec.selector' },
-  columns: [
-    { name: 'Desired', type: 'integer', jsonPath: '.spec.replicas' },
-    { name: 'Current', type: 'integer', jsonPath: '.status.replicas' },
-    { name: 'Ready', type: 'integer', jsonPath: '.status.readyReplicas' },
-    ageColumn,
-    ...templateColumns('.spec.template'),
-  ],
   applyDefaults(object) {
     const { spec } = object;
     if (typeof spec !== 'object' || spec === null) return object;

@@ -7,13 +7,13 @@
 import type { FieldError } from '../meta/field-error.ts';
 import { duplicate, forbidden, invalid, oneOf, required } from '../meta/field-rule.ts';
 import type { AdmissionContext } from '../meta/kind-definition.ts';
+import { portNameProblems } from '../meta/name-rules.ts';
 import type { CoreService, ServicePort, ServiceSpec } from './types.ts';
 
 export const HEADLESS = 'None';
 const AFFINITY_SECONDS_DEFAULT = 10_800;
 const AFFINITY_SECONDS_MAX = 86_400;
 const PORT_MAX = 65_535;
-const PORT_NAME_LENGTH_MAX = 15;
 const serviceTypes = ['ClusterIP', 'ExternalName', 'LoadBalancer', 'NodePort'];
 const protocols = ['SCTP', 'TCP', 'UDP'];
 
@@ -265,19 +265,6 @@ const asInternalPort = (port: number, protocol: string): object => ({
   TargetPort: 0,
   NodePort: 0,
 });
-
-function portNameProblems(name: string): string[] {
-  const problems: string[] = [];
-  if (name.length > PORT_NAME_LENGTH_MAX)
-    problems.push(`must be no more than ${PORT_NAME_LENGTH_MAX} characters`);
-  if (!/^[-a-z0-9]+$/.test(name))
-    problems.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
-  if (!/[a-z]/.test(name)) problems.push('must contain at least one letter (a-z)');
-  if (name.includes('--')) problems.push('must not contain consecutive hyphens');
-  if (name.startsWith('-') || name.endsWith('-'))
-    problems.push('must not begin or end with a hyphen');
-  return problems;
-}
 
 const isPort = (value: unknown): boolean =>
   typeof value === 'number' && Number.isInteger(value) && value >= 1 && value <= PORT_MAX;

@@ -17,7 +17,3 @@ export const templateColumns = (template: string): readonly PrinterColumn[] => [
   },
   { name: 'Images', type: 'string', jsonPath: `${template}.spec.containers[*].image`, priority: 1 },
 ];
-
-/** Numbers by the name of their column. */
-export const countColumns = (counts: Readonly<Record<string, string>>): readonly PrinterColumn[] =>
-  Object.entries(counts).map(([name, jsonPath]) => ({ name, type: 'integer', jsonPath }));

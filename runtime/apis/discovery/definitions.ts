@@ -19,11 +19,6 @@ const endpointSlice: KindDefinition<EndpointSlice> = {
   hasStatus: false,
   // Follows from Pods, or from Endpoints.
   durability: 'behind',
-  columns: [
-    { name: 'AddressType', type: 'string', jsonPath: '.addressType' },
-    { name: 'Ports', type: 'string', jsonPath: '.ports[*].port' },
-    { name: 'Endpoints', type: 'string', jsonPath: '.endpoints[*].addresses[*]' },
-  ],
   applyDefaults: (object) => ({
     ...object,
     ...(Array.isArray(object.endpoints)

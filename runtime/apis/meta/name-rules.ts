@@ -121,3 +121,18 @@ export function labelValueProblems(text: string): string[] {
     );
   return problems;
 }
+
+const PORT_NAME_LENGTH_MAX = 15;
+
+/** The name of a port: of IANA's service names. */
+export function portNameProblems(name: string): string[] {
+  const problems: string[] = [];
+  if (name.length > PORT_NAME_LENGTH_MAX) problems.push(tooLong(PORT_NAME_LENGTH_MAX));
+  if (!/^[-a-z0-9]+$/.test(name))
+    problems.push('must contain only alpha-numeric characters (a-z, 0-9), and hyphens (-)');
+  if (!/[a-z]/.test(name)) problems.push('must contain at least one letter (a-z)');
+  if (name.includes('--')) problems.push('must not contain consecutive hyphens');
+  if (name.startsWith('-') || name.endsWith('-'))
+    problems.push('must not begin or end with a hyphen');
+  return problems;
+}

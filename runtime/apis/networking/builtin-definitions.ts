@@ -3,7 +3,6 @@
  * carry them. Knit's gateway routes by Knative's own Ingress and by HTTPRoute.
  * Source: k8s.io/kubernetes pkg/apis/networking (defaults, rules).
  */
-import { ageColumn } from '../core/workload-columns.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
 import { type IngressSpec, validateIngress } from './ingress-rules.ts';
@@ -28,12 +27,6 @@ const ingress: KindDefinition<CoreIngress> = {
   shortNames: ['ing'],
   namespaced: true,
   hasStatus: true,
-  columns: [
-    { name: 'Class', type: 'string', jsonPath: '.spec.ingressClassName' },
-    { name: 'Hosts', type: 'string', jsonPath: '.spec.rules[*].host' },
-    { name: 'Address', type: 'string', jsonPath: '.status.loadBalancer.ingress[*].ip' },
-    ageColumn,
-  ],
   applyDefaults: (object) => ({ ...object, status: { loadBalancer: {}, ...object.status } }),
   validate: ({ spec }) => validateIngress(spec),
 };
@@ -46,10 +39,6 @@ const networkPolicy: KindDefinition<NetworkPolicy> = {
   shortNames: ['netpol'],
   namespaced: true,
   hasStatus: false,
-  columns: [
-    { name: 'Pod-Selector', type: 'string', jsonPath: '.spec.podSelector.matchLabels' },
-    ageColumn,
-  ],
   applyDefaults: (object) =>
     object.spec ? { ...object, spec: defaultPolicy(object.spec) } : object,
   validate: ({ spec = {} }) => validatePolicy(spec),
@@ -64,11 +53,6 @@ export const builtinNetworkingDefinitions: readonly KindDefinition[] = [
     singular: 'ingressclass',
     namespaced: false,
     hasStatus: false,
-    columns: [
-      { name: 'Controller', type: 'string', jsonPath: '.spec.controller' },
-      { name: 'Parameters', type: 'string', jsonPath: '.spec.parameters.name' },
-      ageColumn,
-    ],
   },
   networkPolicy,
 ];

@@ -1,8 +1,7 @@
 /** What an Ingress of networking.k8s.io must say. Pure. Source: k8s.io/kubernetes pkg/apis/networking/validation (rules, words). */
-import { portNameProblems } from '../core/container-rules.ts';
 import type { FieldError } from '../meta/field-error.ts';
 import { invalid, notSupported, required } from '../meta/field-rule.ts';
-import { subdomainProblems } from '../meta/name-rules.ts';
+import { portNameProblems, subdomainProblems } from '../meta/name-rules.ts';
 
 export interface IngressBackend {
   service?: { name?: string; port?: { name?: string; number?: number } };

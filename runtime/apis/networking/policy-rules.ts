@@ -1,8 +1,8 @@
 /** What a NetworkPolicy may say. Pure. Source: k8s.io/kubernetes pkg/apis/networking/validation (rules, words). */
-import { portNameProblems } from '../core/container-rules.ts';
 import type { FieldError } from '../meta/field-error.ts';
 import { forbidden, invalid, notSupported, required } from '../meta/field-rule.ts';
 import { type LabelSelector, validateSelector } from '../meta/label-selector.ts';
+import { portNameProblems } from '../meta/name-rules.ts';
 
 export interface PolicyPeer {
   podSelector?: LabelSelector;

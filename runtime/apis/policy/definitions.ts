@@ -1,5 +1,4 @@
 /** policy/v1 PodDisruptionBudget. Source: k8s.io/kubernetes pkg/apis/policy (defaults, rules). */
-import { ageColumn } from '../core/workload-columns.ts';
 import type { FieldError } from '../meta/field-error.ts';
 import { invalid, nonNegative, oneOf } from '../meta/field-rule.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
@@ -12,12 +11,6 @@ const podDisruptionBudget: KindDefinition<PodDisruptionBudget> = {
   singular: 'poddisruptionbudget',
   shortNames: ['pdb'],
   hasStatus: true,
-  columns: [
-    { name: 'Min Available', type: 'string', jsonPath: '.spec.minAvailable' },
-    { name: 'Max Unavailable', type: 'string', jsonPath: '.spec.maxUnavailable' },
-    { name: 'Allowed Disruptions', type: 'integer', jsonPath: '.status.disruptionsAllowed' },
-    ageColumn,
-  ],
   applyDefaults: (object) =>
     object.status
       ? object

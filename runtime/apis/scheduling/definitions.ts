@@ -15,12 +15,6 @@ const priorityClass: KindDefinition<PriorityClass> = {
   singular: 'priorityclass',
   shortNames: ['pc'],
   hasStatus: false,
-  columns: [
-    { name: 'Value', type: 'integer', jsonPath: '.value' },
-    { name: 'Global-Default', type: 'boolean', jsonPath: '.globalDefault' },
-    ageColumn,
-    { name: 'PreemptionPolicy', type: 'string', jsonPath: '.preemptionPolicy' },
-  ],
   applyDefaults: (object) => ({
     ...object,
     value: object.value ?? 0,

@@ -1,5 +1,4 @@
 /** storage.k8s.io/v1: StorageClasses are stored and shown; claims of the local home are node-local whatever their class. */
-import { ageColumn } from '../core/workload-columns.ts';
 import { oneOf, required, unchanged } from '../meta/field-rule.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
 import type { KubeObject } from '../meta/object.ts';
@@ -22,13 +21,6 @@ const storageClass: KindDefinition<StorageClass> = {
   namespaced: false,
   hasStatus: false,
   hasGeneration: false,
-  columns: [
-    { name: 'Provisioner', type: 'string', jsonPath: '.provisioner' },
-    { name: 'ReclaimPolicy', type: 'string', jsonPath: '.reclaimPolicy' },
-    { name: 'VolumeBindingMode', type: 'string', jsonPath: '.volumeBindingMode' },
-    { name: 'AllowVolumeExpansion', type: 'boolean', jsonPath: '.allowVolumeExpansion' },
-    ageColumn,
-  ],
   applyDefaults: (object) => ({
     ...object,
     reclaimPolicy: object.reclaimPolicy ?? 'Delete',
