@@ -30,6 +30,11 @@ export class MetricWindow {
     this.aggregation = aggregation;
   }
 
+  /** Whether anything was ever recorded. */
+  get hasRecords(): boolean {
+    return this.lastSecond >= 0;
+  }
+
   /** Adds to the bucket of `atMs`; a negative value takes back what was added before. */
   record(atMs: number, value: number): void {
     const second = Math.floor(atMs / BUCKET_MS);

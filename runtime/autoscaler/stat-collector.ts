@@ -95,14 +95,20 @@ export class StatCollector {
     return sum;
   }
 
-  /** Undefined while no gateway is connected: then nothing is known, which is not the same as no traffic. */
+  /**
+   * Undefined while nothing is known, which is not the same as no traffic: no gateway is connected, or
+   * the revision has had neither a request nor a pod yet. Else its initial scale would be taken down
+   * the moment that it is reached.
+   */
   read(key: string, nowMs: number): Reading | undefined {
     if (this.connectedSince === undefined) return undefined;
     const metrics = this.metrics.get(key);
+    const queued = this.queued(key, nowMs);
+    if (queued === 0 && metrics?.stable.hasRecords !== true) return undefined;
     return {
       stable: metrics?.stable.average(nowMs) ?? 0,
       panic: metrics?.panic.average(nowMs) ?? 0,
-      queued: this.queued(key, nowMs),
+      queued,
     };
   }
 }

@@ -113,9 +113,19 @@ describe('the stat collector', () => {
     collector.track('ns/r', spec);
     assert.equal(collector.read('ns/r', now), undefined);
     collector.connect(one, now);
+    collector.recordSilence('ns/r', now);
     assert.deepEqual(collector.read('ns/r', now), { stable: 0, panic: 0, queued: 0 });
     collector.disconnect(one);
     assert.equal(collector.read('ns/r', now), undefined);
+  });
+
+  it('knows nothing of a revision that has had neither a request nor a pod', () => {
+    const collector = new StatCollector();
+    collector.track('ns/r', spec);
+    collector.connect(one, now);
+    assert.equal(collector.read('ns/r', now), undefined);
+    collector.record(one, report(1, 0), now);
+    assert.deepEqual(collector.read('ns/r', now), { stable: 0, panic: 0, queued: 1 });
   });
 
   it('adds up what several gateways report, and forgets what a lost one had waiting', () => {

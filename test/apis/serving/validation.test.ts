@@ -136,7 +136,7 @@ describe('validation of a Service', () => {
     ],
     [
       'a lifecycle hook',
-      { container: { lifecycle: {} } as Partial<Container> },
+      { container: { lifecycle: {} } },
       `must not set the field(s): ${at}.lifecycle`,
     ],
     [
