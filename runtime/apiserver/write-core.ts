@@ -127,7 +127,7 @@ export class WriteCore {
     const prepared = prepareInsert(resource, object, birth, context.warnings);
     if (!isApplied) delete prepared.metadata.managedFields;
     const defaulted = withDefaults(resource, prepared, judged);
-    if (!isApplied) this.track(resource, undefined, defaulted, context);
+    if (!isApplied) this.track(resource, { sent: object, next: defaulted }, undefined, context);
     const request = this.admissionRequest('CREATE', resource, namespace, defaulted, context);
     return andThen(this.admission.mutate(request), (admitted = defaulted) => {
       const mutated =
@@ -224,7 +224,7 @@ export class WriteCore {
         ? bare
         : owned(withDefaults(resource, bare, judged));
     if (isApplied) setManagedFields(prepared, object.metadata.managedFields);
-    else this.track(resource, old, prepared, context, object.metadata.managedFields);
+    else this.track(resource, { sent: object, next: prepared }, old, context);
     const request: AdmissionRequest = {
       ...this.admissionRequest('UPDATE', resource, ref.namespace, prepared, context),
       oldObject: old,
@@ -304,25 +304,26 @@ export class WriteCore {
     return { object, durable: gone?.durable };
   }
 
-  /** @param sent `managedFields` as the body has them. */
+  /** @param change the object as it was sent, and as it is about to be stored: it gets the record. */
   private track(
     resource: Resource,
+    change: { readonly sent: KubeObject; readonly next: KubeObject },
     old: KubeObject | undefined,
-    object: KubeObject,
     context: WriteContext & { readonly subresource?: string | undefined },
-    sent?: unknown,
   ): void {
     const before = old?.metadata.managedFields;
+    // A create with a record of its own starts a new one all the same.
+    const sent = old ? change.sent.metadata.managedFields : undefined;
     // Objects from a controller without a manager's name still move fields between owners.
     if (old ? !before && sent === undefined : context.fieldManager === undefined) return;
     const { subresource } = context;
-    const fields = recordUpdate(old, object, {
+    const fields = recordUpdate(old, change.next, {
       writer: this.fieldWriter(context, subresource),
       apiVersion: resource.apiVersion,
-      rules: fieldRulesOf(resource, subresource),
+      rules: fieldRulesOf(resource, subresource, change.sent),
       sent,
     });
-    setManagedFields(object, fields);
+    setManagedFields(change.next, fields);
   }
 
   private judged(context: WriteContext, old: KubeObject | undefined): AdmissionContext {

@@ -12,6 +12,7 @@ import { tableCases } from './cases/table.ts';
 import { protobufCases } from './cases/protobuf.ts';
 import { yamlCases } from './cases/yaml.ts';
 import { discoveryCases } from './cases/discovery.ts';
+import { ownershipCases } from './cases/ownership.ts';
 import { networkCases } from './cases/network.ts';
 import { readCases } from './cases/read.ts';
 import { updateCases } from './cases/update.ts';
@@ -23,6 +24,7 @@ export const topics: Readonly<Record<string, readonly Case[]>> = {
   update: updateCases,
   patch: patchCases,
   apply: applyCases,
+  ownership: ownershipCases,
   delete: deleteCases,
   watch: watchCases,
   network: networkCases,

@@ -16,4 +16,13 @@ export const knownDifferences: Readonly<Record<string, string>> = {
   'yaml: an apply': 'says what is wrong in the words of another YAML parser',
   'yaml: writes the text "word word word word word"':
     'the real one folds long lines; both read the same',
+  'apply: YAML': 'says what is wrong in the words of another YAML parser',
+  'json patch: the whole document':
+    'the real one reads a document that does not say its kind by an inner type, and warns of every field by that',
+  'json patch: the kind':
+    'refused with the same code; the real one reads the object as the other kind first, and tells what it stumbles on there',
+  'merge patch: the kind':
+    'refused with the same code; the real one reads the object as the other kind first, and tells what it stumbles on there',
+  'update: most of a Pod is immutable':
+    'the real one adds a diff of its inner structures to the refusal, which no client reads',
 };

@@ -5,11 +5,12 @@
  * Source: k8s.io/kubernetes pkg/registry, k8s.io/apiextensions-apiserver (GetResetFields of each
  * strategy).
  */
-import type { JsonObject } from '../json-value.ts';
+import type { KubeObject } from '../../apis/meta/object.ts';
+import { getPath, type JsonObject } from '../json-value.ts';
 import type { Resource } from '../kind-registry.ts';
 import { isBuiltinGroup } from '../patch/merge-schema.ts';
 import { emptyObjectOf } from '../schema/empty-object.ts';
-import { emptySet, setOfFields, type FieldSet } from './field-set.ts';
+import { emptySet, setOfFields, unionOf, type FieldSet } from './field-set.ts';
 import { typeOfKind, type MapNode } from './type-node.ts';
 
 export interface FieldRules {
@@ -20,12 +21,31 @@ export interface FieldRules {
   readonly empty: JsonObject;
 }
 
-/** @param subresource undefined for the object's own path. */
-export const fieldRulesOf = (resource: Resource, subresource: string | undefined): FieldRules => ({
+/**
+ * @param subresource undefined for the object's own path.
+ * @param sent the client's object: what the server fills in for it is nobody's.
+ */
+export const fieldRulesOf = (
+  resource: Resource,
+  subresource: string | undefined,
+  sent?: KubeObject,
+): FieldRules => ({
   type: typeOfKind(resource),
-  reset: resetFieldsOf(resource, subresource),
+  reset: unionOf(resetFieldsOf(resource, subresource), allocatedFieldsOf(resource, sent)),
   empty: emptyObjectOf(resource.apiVersion, resource.kind),
 });
+
+/** Fields of the spec that are allocated after the record is made, where they are left out. */
+const allocated: ReadonlyMap<string, readonly string[]> = new Map([
+  ['/services', ['clusterIP', 'clusterIPs', 'ipFamilies', 'ipFamilyPolicy']],
+]);
+
+function allocatedFieldsOf({ storeName }: Resource, sent: KubeObject | undefined): FieldSet {
+  const names = sent && allocated.get(storeName);
+  if (!names) return emptySet;
+  const missing = names.filter((name) => getPath(sent, `spec.${name}`) === undefined);
+  return setOfFields(...missing.map((name) => ['spec', name]));
+}
 
 const status = setOfFields(['status']);
 const spec = setOfFields(['spec']);

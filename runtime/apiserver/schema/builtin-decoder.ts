@@ -48,6 +48,10 @@ function decodeBuiltin(resource: Resource, object: KubeObject, options: DecodeOp
     ...unknown.map((path) => `unknown field ${JSON.stringify(path)}`),
   ];
   reportProblems(resource, object, problems, options);
+  const { managedFields } = object.metadata;
+  // Empty is not the same as absent here: it asks for the record to be dropped.
+  if (Array.isArray(managedFields) && managedFields.length === 0)
+    decoded.metadata.managedFields = managedFields;
   return { ...decoded, apiVersion: object.apiVersion, kind: object.kind };
 }
 

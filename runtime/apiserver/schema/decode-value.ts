@@ -250,7 +250,7 @@ function decodeTime(special: 'time' | 'micro-time', value: unknown): string {
   const ms = match ? Date.parse(value) : Number.NaN;
   if (Number.isNaN(ms))
     throw new DecodeError(
-      `parsing time ${JSON.stringify(JSON.stringify(value))} as ${JSON.stringify(JSON.stringify(layout))}: cannot parse ${JSON.stringify(JSON.stringify(value))} as "2006"`,
+      `parsing time ${JSON.stringify(value)} as ${JSON.stringify(layout)}: cannot parse ${JSON.stringify(value)} as "2006"`,
     );
   const seconds = new Date(Math.floor(ms / 1_000) * 1_000).toISOString().slice(0, -5);
   if (special === 'time') return `${seconds}Z`;
