@@ -9,6 +9,8 @@ import type { AdmissionContext } from '../meta/kind-definition.ts';
 import { isSameStringMap } from './string-map.ts';
 import type { ConfigMap, Secret } from './types.ts';
 
+/** As upstream: what an object of a megabyte leaves for its metadata is small enough for the store. */
+const DATA_BYTES_MAX = 1024 * 1024;
 const KEY_LENGTH_MAX = 253;
 const KEY_RULE =
   "a valid config key must consist of alphanumeric characters, '-', '_' or '.' (e.g. 'key.name',  or 'KEY_NAME',  or 'key-name', regex used for validation is '[-._a-zA-Z0-9]+')";
@@ -20,6 +22,10 @@ export const validateConfigMap = (object: ConfigMap, context: AdmissionContext):
     .filter((key) => Object.hasOwn(object.binaryData ?? {}, key))
     .map((key) => invalid(`data[${key}]`, key, 'duplicate of key present in binaryData')),
   ...validateKeys(object.binaryData, 'binaryData'),
+  // Upstream names no field: both maps count together.
+  ...(bytesOf(object.data, false) + bytesOf(object.binaryData, true) > DATA_BYTES_MAX
+    ? [tooLong('[]')]
+    : []),
   ...validateImmutable(object, context),
 ];
 
@@ -28,12 +34,30 @@ export const validateSecret = (object: Secret, context: AdmissionContext): Field
   ...Object.entries(object.data ?? {})
     .filter(([, value]) => typeof value !== 'string' || !base64Pattern.test(value))
     .map(([key, value]) => invalid(`data[${key}]`, value, 'must be base64')),
+  ...(bytesOf(object.data, true) > DATA_BYTES_MAX ? [tooLong('data')] : []),
   ...typeProblems(object),
   ...validateImmutable(object, context),
   ...(context.old && object.type !== (context.old as Secret).type
     ? [invalid('type', object.type, 'field is immutable')]
     : []),
 ];
+
+const tooLong = (path: string): FieldError => ({
+  message: `Too long: may not be more than ${DATA_BYTES_MAX} bytes`,
+  paths: [path],
+});
+
+/** @param isBase64 whether values are written in base64, where four characters are three bytes. */
+function bytesOf(data: Readonly<Record<string, string>> | undefined, isBase64: boolean): number {
+  let bytes = 0;
+  for (const value of Object.values(data ?? {})) {
+    if (typeof value !== 'string') continue;
+    bytes += isBase64
+      ? Math.floor((value.replace(/=+$/, '').length * 3) / 4)
+      : Buffer.byteLength(value);
+  }
+  return bytes;
+}
 
 function validateKeys(data: unknown, field: string): FieldError[] {
   if (data === undefined || data === null) return [];
