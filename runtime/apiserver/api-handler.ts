@@ -114,7 +114,10 @@ export class ApiHandler {
     if (!request.isTrusted && this.isNobodysPath(request.path)) return pageNotFound;
     const target = this.findTarget(request.path);
     if (!target) return answerDocument(request, { ...this.options, isServed: this.isServed });
-    if (target.isWatch) return this.reader.watch(request, target);
+    if (target.isWatch) {
+      if (request.method !== 'GET') throw StatusError.methodNotAllowed();
+      return this.reader.watch(request, target);
+    }
     if (request.unreadable) throw refuseUnreadable(request, target.resource, request.unreadable);
     const { deprecationWarning } = target.resource.definition;
     if (deprecationWarning !== undefined) request.warnings.push(deprecationWarning);

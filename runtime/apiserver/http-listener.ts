@@ -6,7 +6,7 @@
 import { randomUUID } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
 import type { Duplex } from 'node:stream';
-import type { Clock } from '../std/clock.ts';
+import type { CancelTimer, Clock } from '../std/clock.ts';
 import type { Logger } from '../std/logger.ts';
 import type { ApiHandler } from './api-handler.ts';
 import { isPatchType, type ApiRequest } from './api-request.ts';
@@ -19,6 +19,7 @@ import { isClosed, type HttpRequest, type HttpResponse } from './http/http-strea
 import { classifyRequest, InFlight, type RequestClass } from './http/in-flight.ts';
 import { BodyReader } from './http/read-body.ts';
 import type { RequestMetrics } from './http/request-metrics.ts';
+import { parseRequestTimeout } from './http/request-timeout.ts';
 import { sendAnswer, sendStatus } from './http/send-body.ts';
 import { sendLog } from './http/send-log.ts';
 import { sendWatch } from './http/send-watch.ts';
@@ -28,8 +29,6 @@ import { StatusError, toCommitFailure, toStatus } from './status-error.ts';
 import { plainRendering } from './table.ts';
 import { formatWarnings } from './warning-header.ts';
 
-/** As upstream: whoever waits longer than this is told to try again. */
-const REQUEST_TIMEOUT_MS = 60_000;
 const FIELD_MANAGER_DEFAULT = 'unknown';
 /** A client's own request id is echoed up to this length. */
 const AUDIT_ID_LENGTH_MAX = 64;
@@ -100,12 +99,16 @@ export class HttpListener {
     response.on('error', () => response.destroy());
     response.on('close', () => metrics.observe(call, response.statusCode, clock.now() - startedMs));
     let form = plainForm;
-    const cancelTimeout =
-      call.kind === 'longRunning'
-        ? undefined
-        : clock.after(REQUEST_TIMEOUT_MS, () => {
-            sendStatus(response, StatusError.requestTimeout().status, form);
-          });
+    let cancelTimeout: CancelTimer | undefined;
+    try {
+      if (call.kind !== 'longRunning')
+        cancelTimeout = clock.after(parseRequestTimeout(query['timeout']), () => {
+          sendStatus(response, StatusError.requestTimeout().status, form);
+        });
+    } catch (error) {
+      sendStatus(response, toStatus(error), form);
+      return;
+    }
     this.serve(call, (negotiated) => (form = negotiated))
       .catch((error: unknown) => {
         const status = toStatus(error);

@@ -13,6 +13,7 @@ import {
   quiet,
   secrets,
   services,
+  watch,
   type Case,
   type Step,
 } from '../case.ts';
@@ -262,6 +263,28 @@ const getCases: Case[] = [
     steps: [
       { method: 'HEAD', path: configMaps },
       { method: 'OPTIONS', path: configMaps },
+    ],
+  },
+  ...['x', '5', '-1s', '100s', '0', '', '1h30m', '1ns'].map((timeout) => ({
+    name: `get: with the timeout ${JSON.stringify(timeout)}`,
+    steps: [
+      get(`/api/v1/namespaces/{ns}?timeout=${timeout}`, {
+        only: ['kind', 'code', 'reason', 'message'],
+      }),
+    ],
+  })),
+  {
+    name: 'get: watches by the old path',
+    steps: [
+      quiet(post(configMaps, configMap('a', { k: 'v' }, { labels: { x: 'y' } }), { save: 'a' })),
+      watch('/api/v1/watch/namespaces/{ns}/configmaps?labelSelector=x&timeoutSeconds=2', 1),
+      watch('/api/v1/watch/namespaces/{ns}/configmaps/a?timeoutSeconds=2', 1),
+      watch(
+        '/api/v1/watch/configmaps?fieldSelector=metadata.namespace={ns}&labelSelector=x&timeoutSeconds=2',
+        1,
+      ),
+      get('/api/v1/watch/namespaces/{ns}/nothing'),
+      post('/api/v1/watch/namespaces/{ns}/configmaps', configMap('b')),
     ],
   },
   { name: 'get: a path with a trailing slash', steps: [get(`${configMaps}/?labelSelector=none`)] },
