@@ -29,7 +29,13 @@ export interface BindMount {
 }
 
 export interface StartRequest {
-  readonly pod: { readonly namespace: string; readonly name: string; readonly uid: string };
+  readonly pod: {
+    readonly namespace: string;
+    readonly name: string;
+    readonly uid: string;
+    /** What the pod calls itself. */
+    readonly hostname: string;
+  };
   readonly podPaths: PodPaths;
   readonly sandbox: Sandbox;
   readonly container: Container;

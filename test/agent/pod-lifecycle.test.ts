@@ -276,6 +276,21 @@ describe('the life of a pod’s containers', function () {
     });
   });
 
+  it('calls itself as its spec says, under the name that others find it by', async () => {
+    const show = `console.log(require('os').hostname(), require('fs').readFileSync('/etc/hosts', 'utf8').trim().split('\\n').pop())`;
+    await create('named', {
+      hostname: 'index-0',
+      subdomain: 'work',
+      containers: [{ ...shell('main', ''), command: ['/usr/bin/node', '-e', show] }],
+    });
+    const pod = await when('named', 'the end', phaseIs('Succeeded'));
+    let log = '';
+    const request = { namespace: 'default', pod: 'named', follow: false };
+    for await (const chunk of agent.readPodLog(request)) log += Buffer.from(chunk).toString();
+    const names = 'index-0.work.default.svc.cluster.local index-0';
+    assert.equal(log, `index-0 ${pod.status?.podIP} ${names}\n`);
+  });
+
   describe('a security context', () => {
     it('says who the container is, what its groups are and what it may write', async () => {
       const show = `const fs = require('fs'); const tries = (run) => { try { run(); return 'yes' } catch (e) { return e.code } };

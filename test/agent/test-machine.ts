@@ -102,7 +102,7 @@ export function makeDeployment(
               name: 'user',
               image: '',
               ports: [{ containerPort: 8080 }],
-              readinessProbe: { tcpSocket: { port: 0 }, periodSeconds: 0 },
+              readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 0 },
               ...container,
             },
           ],

@@ -178,7 +178,7 @@ export class OciDriver implements Driver {
     const { runtime, paths } = this.options;
     const { image, user, bundle, cgroup, group } = found;
     return makeOciSpec({
-      podName: request.pod.name,
+      podName: request.pod.hostname,
       container: request.container,
       podSecurity: request.podSecurity,
       image: image.config,

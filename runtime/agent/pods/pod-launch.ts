@@ -72,7 +72,7 @@ export class PodLaunch {
     const terminationFile = attemptTermination(podPaths, container.name, attempt);
     makeTerminationFile(terminationFile);
     return {
-      pod: { namespace, name, uid },
+      pod: { namespace, name, uid, hostname: hostnameOf(pod) },
       podPaths,
       sandbox,
       container,
@@ -87,7 +87,13 @@ export class PodLaunch {
   /** The files that name the pod and its name server. @throws the file system's error. */
   writeSystemFiles({ podIP }: Sandbox): void {
     const { root, resolvConf, hosts, hostname, volumes } = this.podPaths;
-    const { name, namespace = '' } = this.pod.metadata;
+    const { metadata, spec } = this.pod;
+    const { namespace = '' } = metadata;
+    const name = hostnameOf(this.pod);
+    // As other pods find it, where a headless Service of that name is.
+    const names = spec.subdomain
+      ? `${name}.${spec.subdomain}.${namespace}.svc.cluster.local ${name}`
+      : name;
     mkdirSync(volumes, { recursive: true, mode: 0o700 });
     mkdirSync(root, { recursive: true, mode: 0o700 });
     const search = `${namespace}.svc.cluster.local svc.cluster.local cluster.local`;
@@ -95,7 +101,7 @@ export class PodLaunch {
       resolvConf,
       `nameserver ${this.deps.hostIP}\nsearch ${search}\noptions ndots:5\n`,
     );
-    writeFileSync(hosts, `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${podIP} ${name}\n`);
+    writeFileSync(hosts, `127.0.0.1 localhost\n::1 localhost ip6-localhost\n${podIP} ${names}\n`);
     writeFileSync(hostname, `${name}\n`);
   }
 
@@ -133,3 +139,9 @@ export class PodLaunch {
     };
   }
 }
+
+/** Both files and kernel have room for that many; names of pods may be longer. */
+const HOSTNAME_LENGTH_MAX = 63;
+
+const hostnameOf = ({ metadata, spec }: Pod): string =>
+  spec.hostname || metadata.name.slice(0, HOSTNAME_LENGTH_MAX).replace(/[-.]+$/, '');

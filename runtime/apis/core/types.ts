@@ -124,6 +124,9 @@ export interface PodSpec {
   enableServiceLinks?: boolean;
   terminationGracePeriodSeconds?: number;
   nodeName?: string;
+  /** @default the pod's name */
+  hostname?: string;
+  subdomain?: string;
   securityContext?: SecurityContext;
   [key: string]: unknown;
 }
