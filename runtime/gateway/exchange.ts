@@ -83,6 +83,8 @@ export abstract class Exchange implements Waiter, RequestSink {
   /** A pod that has switched protocols has not answered before it says something in the new one. */
   protected hasPodSpoken = false;
   private connectingSinceMs = 0;
+  /** For logs: known beyond the exchange's end. */
+  private lastPod: PodTarget | undefined;
 
   constructor(options: ExchangeOptions) {
     this.options = options;
@@ -106,6 +108,15 @@ export abstract class Exchange implements Waiter, RequestSink {
   /** All of the request's body has come. */
   get isRequestComplete(): boolean {
     return this.isBodyEnded;
+  }
+
+  /** Of the pod that has or had the request; '' before one was found. */
+  get podName(): string {
+    return this.lastPod?.name.replace(/\/.*$/, '') ?? '';
+  }
+
+  get podHost(): string {
+    return this.lastPod?.address.host ?? '';
   }
 
   get responseBytes(): number {
@@ -163,6 +174,7 @@ export abstract class Exchange implements Waiter, RequestSink {
 
   onPod(pod: PodTarget): void {
     this.pod = pod;
+    this.lastPod = pod;
     this.dispatchedMs = this.options.shared.clock.now();
     this.use(pod);
   }
@@ -188,6 +200,7 @@ export abstract class Exchange implements Waiter, RequestSink {
       const pod = this.options.traffic.throttler.acquire(this);
       if (!pod) return;
       this.pod = pod;
+      this.lastPod = pod;
       this.dispatchedMs = this.arrivedMs;
       this.use(pod);
     } catch (error) {

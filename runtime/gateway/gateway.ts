@@ -7,7 +7,7 @@
 import net from 'node:net';
 import tls from 'node:tls';
 import type { Secret } from '../apis/core/types.ts';
-import { secretKind } from '../apis/core/types.ts';
+import { configMapKind, secretKind } from '../apis/core/types.ts';
 import type { ControllerContext } from '../kube/context.ts';
 import type { Informer } from '../kube/informer.ts';
 import { AsyncInvocations } from './async-invocations.ts';
@@ -15,9 +15,12 @@ import { Certificates } from './certificates.ts';
 import { ClientConnection } from './client-connection.ts';
 import type { ListenerTraits } from './client-connection.ts';
 import { Http2Client } from './http2-client.ts';
+import type { Exchange } from './exchange.ts';
 import type { RequestHead } from './http/head.ts';
 import { PodIndex } from './pod-index.ts';
 import { RequestHandler } from './request-handler.ts';
+import type { RequestLog } from './request-log.ts';
+import { requestLogOf } from './request-log.ts';
 import { metricsText, RequestMetrics } from './request-metrics.ts';
 import { makeRequestIds } from './request-ids.ts';
 import type { RequestClient } from './request-sink.ts';
@@ -42,6 +45,9 @@ const CONNECTION_SWEEP_MS = 1_000;
 const REPORT_MS = 1_000;
 /** From a connection's start to the end of its TLS handshake. */
 const HANDSHAKE_TIMEOUT_MS = 10_000;
+/** Where Knative's ConfigMaps are. */
+const SYSTEM_NAMESPACE = 'knative-serving';
+const OBSERVABILITY_CONFIG = 'config-observability';
 /** How long start waits for the first lists; after that it serves 503 until they come. */
 const SYNC_WAIT_MS = 10_000;
 
@@ -67,6 +73,8 @@ export interface GatewayOptions {
   readonly domain: string;
   /** Name that the Services of Routes point to. @default DOMAIN_INTERNAL_DEFAULT */
   readonly domainInternal?: string | undefined;
+  /** Takes the lines of request logs, where config-observability asks for them. Absent: none. */
+  readonly writeRequestLog?: ((line: string) => void) | undefined;
   /** Bytes of a request body before 413. @default 512 MiB */
   readonly bodyBytesMax?: number | undefined;
 }
@@ -114,6 +122,8 @@ class Gateway implements GatewayHandle {
   private readonly connections = new Set<ClientConnection | Http2Client>();
   private readonly cancelTimers: (() => void)[] = [];
   private closing: Promise<void> | undefined;
+  private requestLog: RequestLog | undefined;
+  private unsubscribe: (() => void) | undefined;
 
   constructor(context: ControllerContext, options: GatewayOptions) {
     this.context = context;
@@ -156,7 +166,7 @@ class Gateway implements GatewayHandle {
       broker: this.broker,
       invocations: this.invocations,
       domain: options.domain,
-      onDone: (exchange, nowMs) => exchange.options.traffic.metrics.record(exchange, nowMs),
+      onDone: (exchange, nowMs) => this.requestDone(exchange, nowMs),
       metrics: () => metricsText(this.traffic.values()),
       domainInternal: options.domainInternal ?? DOMAIN_INTERNAL_DEFAULT,
     });
@@ -166,6 +176,7 @@ class Gateway implements GatewayHandle {
     const { external, internal } = this.options;
     const { clock, informers, signal } = this.context;
     this.feed.start();
+    if (this.options.writeRequestLog) this.followRequestLog();
     const secrets = this.options.externalTls && informers.informer(secretKind);
     informers.start(signal);
     await this.waitForSync();
@@ -304,6 +315,27 @@ class Gateway implements GatewayHandle {
     };
   }
 
+  private requestDone(exchange: Exchange, nowMs: number): void {
+    const { traffic } = exchange.options;
+    traffic.metrics.record(exchange, nowMs);
+    if (this.requestLog && traffic !== this.broker)
+      this.options.writeRequestLog?.(this.requestLog(exchange, nowMs));
+  }
+
+  private followRequestLog(): void {
+    const { informers, logger } = this.context;
+    const maps = informers.informer(configMapKind, { namespace: SYSTEM_NAMESPACE });
+    this.unsubscribe = maps.onChange(({ type, object }) => {
+      if (object.metadata.name !== OBSERVABILITY_CONFIG) return;
+      try {
+        this.requestLog = requestLogOf(type === 'deleted' ? undefined : object.data);
+      } catch (error) {
+        // The one before stays in force.
+        logger.error('request log is not configured', { error: String(error) });
+      }
+    });
+  }
+
   private poke(traffic: RevisionTraffic): void {
     this.stream.hurry();
     // While disconnected nothing is kept: the first message of the next connection says what waits.
@@ -336,6 +368,7 @@ class Gateway implements GatewayHandle {
     await Promise.all(closed);
     cancel();
     for (const cancelTimer of this.cancelTimers) cancelTimer();
+    this.unsubscribe?.();
     this.invocations.close();
     this.stream.close();
     this.traffic.close();

@@ -65,15 +65,19 @@ export class FakeApi {
     object: KubeObject,
   ): void {
     for (const watcher of this.watchers)
-      if (watcher.path === collectionPath(kind)) watcher.onEvent({ type, object });
+      if (
+        watcher.path === collectionPath(kind) ||
+        watcher.path === collectionPath(kind, object.metadata.namespace)
+      )
+        watcher.onEvent({ type, object });
   }
 
   private transport(): KubeTransport {
     return {
       request: async ({ method, path, body }) => {
         if (method === 'PUT' && path.endsWith('/status')) return this.putStatus(path, body);
-        const items = [...this.objects].filter(([key]) =>
-          withoutNamespace(key).startsWith(`${path}/`),
+        const items = [...this.objects].filter(
+          ([key]) => key.startsWith(`${path}/`) || withoutNamespace(key).startsWith(`${path}/`),
         );
         const list = {
           metadata: { resourceVersion: String(this.version) },

@@ -19,6 +19,7 @@ await runChild('gateway', async (environment) => {
     autoscaler: { socketPath: home.autoscalerSocket },
     brokerIngress: { host: '127.0.0.1', port: options.brokerPort },
     domain: LOCAL_DOMAIN,
+    writeRequestLog: (line) => void process.stdout.write(line),
   });
   environment.onStop(async () => {
     await gateway.close();
