@@ -272,7 +272,7 @@ function makeBenchDeployment(): Deployment {
     name: 'user',
     image: TEST_IMAGE,
     ports: [{ containerPort: 8080 }],
-    readinessProbe: { tcpSocket: { port: 0 }, periodSeconds: 0 },
+    readinessProbe: { tcpSocket: { port: 8080 }, periodSeconds: 0 },
     resources: { limits: { memory: '512Mi' } },
   };
   return {
