@@ -5,7 +5,7 @@
 import { isJsonObject, jsonEqual, type JsonObject } from '../json-value.ts';
 import type { FieldSet } from './field-set.ts';
 import { itemsById } from './path-element.ts';
-import type { ListNode, TypeNode } from './type-node.ts';
+import type { ListNode, MapNode, TypeNode } from './type-node.ts';
 
 /** Where a walk is. Paths become members of a set seldom, so that they are linked and not copied. */
 interface Place {
@@ -24,13 +24,14 @@ function insert(root: Growing, place: Place | undefined): void {
   nodeAt(root, place).owned = true;
 }
 
-function nodeAt(root: Growing, place: Place | undefined): Growing {
-  if (!place) return root;
-  const parent = nodeAt(root, place.parent);
-  const known = parent.children.get(place.id);
+const nodeAt = (root: Growing, place: Place | undefined): Growing =>
+  place ? below(nodeAt(root, place.parent), place.id) : root;
+
+function below(set: Growing, id: string): Growing {
+  const known = set.children.get(id);
   if (known) return known;
   const made = grow();
-  parent.children.set(place.id, made);
+  set.children.set(id, made);
   return made;
 }
 
@@ -48,6 +49,20 @@ const leafView: View = { as: 'leaf' };
 const anyNode: TypeNode = { form: 'any' };
 const anyView: View = { as: 'map', typeOf: () => anyNode, isDeclared: () => false };
 
+const mapViews = new WeakMap<MapNode, View>();
+
+function mapViewOf(type: MapNode): View {
+  const known = mapViews.get(type);
+  if (known) return known;
+  const made: View = {
+    as: 'map',
+    typeOf: (key) => type.field(key) ?? type.item ?? anyNode,
+    isDeclared: (key) => type.field(key) !== undefined,
+  };
+  mapViews.set(type, made);
+  return made;
+}
+
 /** A null takes the form of whatever the type says. */
 export function viewOf(value: unknown, type: TypeNode): View {
   switch (type.form) {
@@ -58,12 +73,7 @@ export function viewOf(value: unknown, type: TypeNode): View {
     case 'any':
       return isJsonObject(value) || value === null || value === undefined ? anyView : leafView;
     default:
-      if (type.isAtomic) return leafView;
-      return {
-        as: 'map',
-        typeOf: (key) => type.field(key) ?? type.item ?? anyNode,
-        isDeclared: (key) => type.field(key) !== undefined,
-      };
+      return type.isAtomic ? leafView : mapViewOf(type);
   }
 }
 
@@ -126,23 +136,37 @@ function compare(
   place: Place | undefined,
 ): void {
   if (older === newer) return;
+  if (older === undefined) return markAll(newer, type, nodeAt(changes.added, place));
+  if (newer === undefined) return markAll(older, type, nodeAt(changes.removed, place));
   const view = viewOf(newer ?? older, type);
-  const other = older === undefined || newer === undefined ? view : viewOf(older, type);
-  if (other.as !== view.as) {
+  if (viewOf(older, type).as !== view.as) {
     // Of another form than before: the whole is another, and what is in the new one is new.
     insert(changes.modified, place);
     compareMembers(undefined, newer, view, changes, place);
     return;
   }
   if (view.as === 'leaf' || (isEmpty(older) && isEmpty(newer))) {
-    if (older === undefined) insert(changes.added, place);
-    else if (newer === undefined) insert(changes.removed, place);
-    else if (!jsonEqual(older, newer)) insert(changes.modified, place);
+    if (!jsonEqual(older, newer)) insert(changes.modified, place);
     return;
   }
   compareMembers(older, newer, view, changes, place);
-  if (older === undefined) insert(changes.added, place);
-  else if (newer === undefined) insert(changes.removed, place);
+}
+
+/** A value that came or went as a whole: it is a member, and so is all that can be told apart in it. */
+function markAll(value: unknown, type: TypeNode, set: Growing): void {
+  set.owned = true;
+  if (isEmpty(value)) return;
+  const view = viewOf(value, type);
+  if (view.as === 'list') {
+    for (const [id, items] of itemsById(Array.isArray(value) ? value : [], view.list)) {
+      const child = below(set, id);
+      // What is there twice has no fields that anybody could own one by one.
+      if (items.length === 1) markAll(items[0], view.list.item, child);
+      else child.owned = true;
+    }
+  } else if (view.as === 'map' && isJsonObject(value))
+    for (const key of Object.keys(value))
+      markAll(value[key], view.typeOf(key), below(set, `f:${key}`));
 }
 
 /** Nothing to look into, so that a null, an empty map and no map at all still differ. */
