@@ -5,6 +5,8 @@
  * arguments are passed on to mocha.
  */
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { homedir } from 'node:os';
 import { join } from 'node:path';
 import {
   hasCommand,
@@ -34,7 +36,8 @@ if (args.includes('--conformance')) {
   const rest = args.filter((argument) => argument !== '--conformance');
   process.exit(spawnSync(process.execPath, [program, ...rest], { stdio: 'inherit' }).status ?? 1);
 }
-if (!hasCommand('go')) console.log('Go is not installed: the Go clients are left out');
+if (hasCommand('go')) buildKubectl();
+else console.log('Go is not installed: the Go clients and the newest kubectl are left out');
 const mocha = join(root, 'node_modules/mocha/bin/mocha.js');
 const inOwnNetwork = ['--net', 'sh', '-c', 'ip link set lo up && exec "$0" "$@"', process.execPath];
 const { status } = spawnSync(
@@ -43,3 +46,22 @@ const { status } = spawnSync(
   { cwd: root, stdio: 'inherit', env: { ...process.env, KNIT_CLIENTS: 'all' } },
 );
 process.exit(status ?? 1);
+
+/** The kubectl of the release that the Go clients are of, for kubectl.ts to find. */
+function buildKubectl() {
+  const folder = join(root, 'test/clients/go');
+  const cache = process.env.KNIT_CLIENTS_CACHE ?? join(homedir(), '.cache/knit/clients');
+  const minor = /k8s\.io\/kubectl v0\.(\d+\.\d+)/.exec(
+    readFileSync(join(folder, 'go.mod'), 'utf8'),
+  )[1];
+  const flags = { gitVersion: `v1.${minor}`, gitMajor: '1', gitMinor: minor.split('.')[0] };
+  const ldflags = Object.entries(flags).map(
+    ([name, value]) => `-X k8s.io/component-base/version.${name}=${value}`,
+  );
+  const output = join(cache, 'go/kubectl');
+  mustRun(
+    'go',
+    ['build', '-trimpath', '-ldflags', `-s -w ${ldflags.join(' ')}`, '-o', output, './kubectl'],
+    { cwd: folder, env: { ...process.env, CGO_ENABLED: '0', GOFLAGS: '-buildvcs=false' } },
+  );
+}

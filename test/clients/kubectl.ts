@@ -28,6 +28,7 @@ export function findKubectls(): readonly KubectlProgram[] {
   const cached = [
     join(process.env['KNIT_KUBE_CACHE'] ?? clientsCache(), 'kubectl'),
     join(clientsCache(), 'debian/usr/bin/kubectl'),
+    join(clientsCache(), 'go/kubectl'),
   ].filter((path) => existsSync(path));
   const paths = process.env['KNIT_CLIENTS'] === 'all' ? [onPath, ...cached] : [onPath];
   return paths.map((path) => ({ path, minor: minorOf(path) }));

@@ -53,7 +53,7 @@ const entryPoints = new Map<string, string>();
 for (const name of Object.keys(images))
   entryPoints.set(name, await buildImageProgram(name, progress));
 
-// Upstream's programs ask for port 80 of the ingress; there it is free, and nothing else is reached.
+// Upstream's programs ask for ports 80 and 443 of the ingress; there they are free, and nothing else is reached.
 if (!flags[NAMESPACE_FLAG.slice(2) as 'in-own-network']) {
   const again = [process.execPath, ...process.execArgv, ...process.argv.slice(1), NAMESPACE_FLAG];
   const { status } = spawnSync(
@@ -75,7 +75,7 @@ await mkdir(logs, { recursive: true });
 const runtime = new Runtime();
 const results: Result[] = [];
 try {
-  const up = await runtime.up('--gateway-port', '80');
+  const up = await runtime.up('--gateway-port', '80', '--gateway-tls-port', '443');
   if (up.code !== 0) throw new Error(`knit up failed: ${up.stderr}`);
   progress(`home ${runtime.home}`);
   await loadConformanceImages(runtime.home, entryPoints);
@@ -103,7 +103,6 @@ async function runProgram(program: ProgramName, path: string, folder: string): P
     '--disable-logstream',
     '--enable-alpha',
     '--enable-beta',
-    '--customdomain=example.com',
   ];
   const { settings }: TestProgram = programs[program];
   const restore = settings && (await applySettings(runtime.home, settings));
