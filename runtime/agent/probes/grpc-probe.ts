@@ -24,7 +24,7 @@ export function checkGrpcHealth(options: {
   const timeout = AbortSignal.timeout(timeoutMs);
   return new Promise<void>((resolve, reject) => {
     timeout.addEventListener('abort', () => reject(new Error(`no answer in ${timeoutMs} ms`)));
-    session.once('error', reject);
+    session.on('error', reject);
     const stream = session.request({
       ':method': 'POST',
       ':path': '/grpc.health.v1.Health/Check',
@@ -44,7 +44,7 @@ export function checkGrpcHealth(options: {
     stream.on('data', (chunk: Buffer) => {
       answer = Buffer.concat([answer, chunk]).subarray(0, ANSWER_BYTES_MAX);
     });
-    stream.once('error', reject);
+    stream.on('error', reject);
     stream.once('end', () => {
       // Trailers come with the end of the stream, not after it.
       if (status !== '0')
