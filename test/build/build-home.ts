@@ -71,7 +71,11 @@ export class BuildHome {
       apiVersion: 'v1',
       kind: 'PersistentVolumeClaim',
       metadata: { name: 'knit-source', namespace },
-      spec: { volumeName: 'v1' },
+      spec: {
+        volumeName: 'v1',
+        accessModes: ['ReadWriteOnce'],
+        resources: { requests: { storage: '1Gi' } },
+      },
       status: { phase: 'Bound' },
     });
     await made.start();
