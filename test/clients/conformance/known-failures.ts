@@ -16,6 +16,8 @@ export const knownFailures: Readonly<Record<string, string>> = {
   'e2e TestCallToPublicService/external_address': localhostInPods,
   'e2e TestEgressTraffic': noInternet,
   'e2e TestFastScaleToZero': noActivator,
+  'e2e TestGRPCLoadBalancing':
+    'a ping waits until its timeout when HTTP/2 clients come and go beside a low containerConcurrency',
   'e2e TestGRPCStreamingPingViaActivator': noActivator,
   'e2e TestGRPCUnaryPingViaActivator': noActivator,
   'e2e TestInitScalePositive':
