@@ -22,7 +22,8 @@ export class Http2Exchange extends Exchange {
 
   onBodyEnd(): void {
     this.isBodyEnded = true;
-    if (this.phase !== 'queued' && this.phase !== 'new') this.stream?.end();
+    // Before the stream is ready the body waits here, and its end with it.
+    if (this.phase === 'sent' || this.phase === 'responding') this.stream?.end();
   }
 
   onClientDrain(): void {

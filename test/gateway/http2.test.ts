@@ -277,6 +277,17 @@ describe('gateway over HTTP/2', () => {
       assert.equal(flags & http2.constants.NGHTTP2_FLAG_END_STREAM, 1);
     });
 
+    it('carries a body that comes whole while the connection to the pod is being made', async () => {
+      await serveHttp2Pod((stream) =>
+        readAll(stream, (body) => {
+          stream.respond({ ':status': 200 });
+          stream.end(`<${body}>`);
+        }),
+      );
+      for (const body of ['first', 'second'])
+        assert.equal((await fetch2({ ':method': 'POST', ':path': '/' }, body)).body, `<${body}>`);
+    });
+
     it('uses one connection for many requests', async () => {
       const sockets = new Set<unknown>();
       await serveHttp2Pod((stream) => {
