@@ -8,6 +8,8 @@ const noActivator =
 const noQueueProxy = 'measures the queue-proxy container, which is not there: one hop';
 const localhostInPods =
   'a Pod dials a host under .localhost, which inside the Pod is the Pod itself';
+const grpcWaits =
+  'a ping waits until its timeout when HTTP/2 clients come and go beside a low containerConcurrency';
 const notBuilt = 'not built yet: ';
 const noInternet = 'calls a public site, and the run has a network of its own';
 
@@ -16,8 +18,8 @@ export const knownFailures: Readonly<Record<string, string>> = {
   'e2e TestCallToPublicService/external_address': localhostInPods,
   'e2e TestEgressTraffic': noInternet,
   'e2e TestFastScaleToZero': noActivator,
-  'e2e TestGRPCLoadBalancing':
-    'a ping waits until its timeout when HTTP/2 clients come and go beside a low containerConcurrency',
+  'e2e TestGRPCAutoscaleUpDownUp': grpcWaits,
+  'e2e TestGRPCLoadBalancing': grpcWaits,
   'e2e TestGRPCStreamingPingViaActivator': noActivator,
   'e2e TestGRPCUnaryPingViaActivator': noActivator,
   'e2e TestInitScalePositive':
