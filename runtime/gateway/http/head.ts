@@ -367,8 +367,8 @@ function assertOnlyChunked(value: string, minor: 0 | 1): void {
 const parseTokens = (value: string): string[] =>
   value
     .toLowerCase()
-    .split(',')
-    .map((token) => token.trim())
+    // Only what HTTP calls white space: JavaScript's trim also takes the byte 0xa0.
+    .split(/[ \t]*,[ \t]*/)
     .filter((token) => token !== '');
 
 function isDigits(bytes: Buffer, from: number, to: number): boolean {

@@ -51,6 +51,7 @@ describe('request head', () => {
       parse(`GET / HTTP/${version}\r\nHost: h\r\n${connection}\r\n`).keepAlive;
     assert.equal(keeps('1.1', ''), true);
     assert.equal(keeps('1.1', 'Connection: x, Close\r\n'), false);
+    assert.equal(keeps('1.1', 'Connection: \xa0close\r\n'), true);
     assert.equal(keeps('1.0', ''), false);
     assert.equal(keeps('1.0', 'Connection: Keep-Alive\r\n'), true);
   });
