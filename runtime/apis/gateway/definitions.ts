@@ -1,6 +1,10 @@
-/** What an API server must know of gateway.networking.k8s.io/v1. Source: Gateway API v1 (rules of its schema). */
+/**
+ * What an API server must know of gateway.networking.k8s.io: HTTPRoute, and the Gateways and GatewayClasses
+ * that routes name. v1beta1 has the same fields as v1. Source: Gateway API v1 (rules of its schema).
+ */
 import type { FieldError } from '../meta/field-error.ts';
 import type { KindDefinition } from '../meta/kind-definition.ts';
+import { gatewayClassDefinition, gatewayDefinition } from './gateway-rules.ts';
 import type { HTTPRoute, HTTPRouteRule } from './types.ts';
 import { httpRouteKind } from './types.ts';
 
@@ -39,8 +43,16 @@ const httpRoute: KindDefinition<HTTPRoute> = {
   },
 };
 
+/** The stored version first. */
+const inBothVersions = (definition: KindDefinition): KindDefinition[] => [
+  definition,
+  { ...definition, version: 'v1beta1' },
+];
+
 export const gatewayDefinitions: readonly KindDefinition[] = [
-  httpRoute as unknown as KindDefinition,
+  ...inBothVersions(httpRoute as unknown as KindDefinition),
+  ...inBothVersions(gatewayDefinition as unknown as KindDefinition),
+  ...inBothVersions(gatewayClassDefinition as unknown as KindDefinition),
 ];
 
 const tooMany = (path: string, count: number, max: number): FieldError => ({

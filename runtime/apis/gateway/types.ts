@@ -99,3 +99,50 @@ export const httpRouteKind: ResourceKind<HTTPRoute> = {
   plural: 'httproutes',
   namespaced: true,
 };
+
+export interface GatewayListener {
+  name: string;
+  hostname?: string;
+  port: number;
+  /** `HTTP`, `HTTPS`, `TLS`, `TCP`, `UDP`, or one with a domain. */
+  protocol: string;
+  tls?: Record<string, unknown>;
+  allowedRoutes?: Record<string, unknown>;
+}
+
+/** Read and written for routes that name one; Knit's gateway serves routes whatever their parents are. */
+export interface Gateway extends KubeObject {
+  spec: {
+    gatewayClassName: string;
+    listeners: GatewayListener[];
+    addresses?: { type?: string; value?: string }[];
+    [other: string]: unknown;
+  };
+  status?: Record<string, unknown>;
+}
+
+export const gatewayKind: ResourceKind<Gateway> = {
+  group: 'gateway.networking.k8s.io',
+  version: 'v1',
+  kind: 'Gateway',
+  plural: 'gateways',
+  namespaced: true,
+};
+
+export interface GatewayClass extends KubeObject {
+  spec: {
+    /** Immutable; a path with a domain before it. */
+    controllerName: string;
+    description?: string;
+    parametersRef?: Record<string, unknown>;
+  };
+  status?: Record<string, unknown>;
+}
+
+export const gatewayClassKind: ResourceKind<GatewayClass> = {
+  group: 'gateway.networking.k8s.io',
+  version: 'v1',
+  kind: 'GatewayClass',
+  plural: 'gatewayclasses',
+  namespaced: false,
+};
