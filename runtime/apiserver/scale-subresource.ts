@@ -40,7 +40,9 @@ export function assertScaled(resource: Resource, object: KubeObject): void {
 /** The object with the replicas of a Scale, under the Scale's own preconditions. @throws {StatusError} 400, 422 */
 export function withScale(resource: Resource, object: KubeObject, scale: unknown): KubeObject {
   const paths = scalePaths(resource);
-  if (!isJsonObject(scale) || scale['kind'] !== 'Scale' || scale['apiVersion'] !== 'autoscaling/v1')
+  // As with every body, kind and version that are left out are those of the path.
+  const { kind = 'Scale', apiVersion = 'autoscaling/v1' } = isJsonObject(scale) ? scale : {};
+  if (!isJsonObject(scale) || kind !== 'Scale' || apiVersion !== 'autoscaling/v1')
     throw StatusError.badRequest('the body must be an autoscaling/v1 Scale');
   const replicas = getPath(scale, 'spec.replicas') ?? 0;
   // Of a kind that a CRD brought, the object itself is judged.
