@@ -3,18 +3,13 @@
  * has them: what all versions have alike stands in the spec there. Pure.
  * Source: k8s.io/apiextensions-apiserver pkg/apis/apiextensions/validation (rules, order, words).
  */
-import { validateClientConfig } from '../../apis/admissionregistration/client-config.ts';
-import type { WebhookClientConfig } from '../../apis/admissionregistration/types.ts';
 import type {
   CustomResourceDefinition,
-  DefinedColumn,
   DefinedNames,
   DefinedVersion,
   JsonSchema,
 } from '../../apis/apiextensions/types.ts';
 import {
-  duplicateField,
-  forbiddenField,
   invalidField,
   requiredField,
   tooManyField,
@@ -25,30 +20,20 @@ import type { FieldError } from '../../apis/meta/field-error.ts';
 import { isJsonObject, jsonEqual } from '../json-value.ts';
 import { approvalAnnotation, approvalOf } from './api-approval.ts';
 import { dnsLabel1035Problem } from './definition-names.ts';
-import { followFieldPath } from './field-path.ts';
+import { validateConversion } from './validate-conversion.ts';
+import {
+  validateColumn,
+  validateScale,
+  validateSelectableFields,
+} from './validate-version-parts.ts';
 import { findUnknownFormats, validateSchema } from './structural-schema.ts';
 
 type Spec = CustomResourceDefinition['spec'];
-type Scale = NonNullable<NonNullable<DefinedVersion['subresources']>['scale']>;
 
 const subdomainPattern = /^[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*$/;
 const subdomainText = `a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and must start and end with an alphanumeric character (e.g. 'example.com', regex used for validation is '[a-z0-9]([-a-z0-9]*[a-z0-9])?(\\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*')`;
-const SELECTABLE_FIELDS_MAX = 8;
 const WARNING_LENGTH_MAX = 256;
 const VERSIONS_MAX = 100;
-
-const columnTypes = ['boolean', 'date', 'integer', 'number', 'string'];
-const columnFormats = [
-  'byte',
-  'date',
-  'date-time',
-  'double',
-  'float',
-  'int32',
-  'int64',
-  'password',
-];
-const reviewVersions = ['v1', 'v1beta1'];
 
 /** @param old the stored definition on an update. */
 export function validateDefinition(
@@ -336,79 +321,6 @@ function describeVersion(version: DefinedVersion, shared: SharedParts): object {
   };
 }
 
-function validateScale(scale: Scale, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const check = (key: keyof Scale, roots: readonly string[], where: string): void => {
-    const value = scale[key];
-    const at = `${path}.${key}`;
-    if (!value) {
-      if (key !== 'labelSelectorPath') errors.push(requiredField(at));
-    } else if (!value.startsWith('.'))
-      errors.push(invalidField(at, value, 'must be a simple json path starting with .'));
-    else if (!roots.some((root) => value.startsWith(`${root}.`)))
-      errors.push(invalidField(at, value, `should be a json path under ${where}`));
-  };
-  check('specReplicasPath', ['.spec'], '.spec');
-  check('statusReplicasPath', ['.status'], '.status');
-  check('labelSelectorPath', ['.spec', '.status'], 'either .spec or .status');
-  return errors;
-}
-
-function validateColumn(column: DefinedColumn, path: string): FieldError[] {
-  const errors: FieldError[] = [];
-  const { name, type, format, jsonPath } = column;
-  const types = `must be one of ${columnTypes.join(',')}`;
-  if (!name) errors.push(requiredField(`${path}.name`));
-  if (!type) errors.push(requiredField(`${path}.type`, types));
-  else if (!columnTypes.includes(type)) errors.push(invalidField(`${path}.type`, type, types));
-  if (format && !columnFormats.includes(format))
-    errors.push(
-      invalidField(`${path}.format`, format, `must be one of ${columnFormats.join(',')}`),
-    );
-  if (!jsonPath) errors.push(requiredField(`${path}.JSONPath`));
-  else if (!jsonPath.startsWith('.'))
-    errors.push(
-      invalidField(`${path}.JSONPath`, jsonPath, 'must be a simple json path starting with .'),
-    );
-  return errors;
-}
-
-function validateSelectableFields(
-  fields: NonNullable<DefinedVersion['selectableFields']>,
-  root: JsonSchema | undefined,
-  path: string,
-): FieldError[] {
-  const errors: FieldError[] = [];
-  const seen = new Set<string>();
-  for (const [index, { jsonPath }] of fields.entries()) {
-    const at = `${path}[${index}].jsonPath`;
-    if (!jsonPath) {
-      errors.push(requiredField(at));
-      continue;
-    }
-    const followed = followFieldPath(jsonPath, root ?? {}, { allowsBrackets: false });
-    if (!followed.schema) {
-      errors.push(invalidField(at, jsonPath, `is an invalid path: ${followed.problem}`));
-      continue;
-    }
-    if (followed.shown.split('.')[0] === 'metadata')
-      errors.push(invalidField(at, jsonPath, 'must not point to fields in metadata'));
-    if (!['string', 'boolean', 'integer'].includes(followed.schema.type ?? ''))
-      errors.push(
-        invalidField(
-          at,
-          jsonPath,
-          'must point to a field of type string, boolean or integer. Enum string fields and strings with formats are allowed.',
-        ),
-      );
-    if (seen.has(followed.shown)) errors.push(duplicateField(at, jsonPath));
-    seen.add(followed.shown);
-  }
-  if (seen.size > SELECTABLE_FIELDS_MAX)
-    errors.push(tooManyField(path, seen.size, SELECTABLE_FIELDS_MAX));
-  return errors;
-}
-
 function validateNames(names: DefinedNames): FieldError[] {
   const keys = ['plural', 'singular', 'kind', 'listKind'] as const;
   const errors = keys.filter((key) => !names[key]).map((key) => requiredField(`spec.names.${key}`));
@@ -428,58 +340,6 @@ function validateNames(names: DefinedNames): FieldError[] {
     );
   for (const [index, name] of (names.categories ?? []).entries())
     check(`spec.names.categories[${index}]`, name, false);
-  return errors;
-}
-
-function validateConversion(conversion: Spec['conversion']): FieldError[] {
-  if (!conversion) return [];
-  const { strategy, webhook } = conversion;
-  const versions = webhook?.conversionReviewVersions ?? [];
-  const at = 'spec.conversion.webhookClientConfig';
-  const versionsAt = 'spec.conversion.conversionReviewVersions';
-  if (strategy === 'Webhook') {
-    const config = webhook?.clientConfig;
-    return [
-      ...(config
-        ? validateClientConfig(toUpstreamOrder(config), at)
-        : [requiredField(at, 'required when strategy is set to Webhook')]),
-      ...validateReviewVersions(versions, versionsAt),
-    ];
-  }
-  const text = 'should not be set when strategy is not set to Webhook';
-  return [
-    ...(strategy === 'None'
-      ? []
-      : strategy
-        ? [unsupportedField('spec.conversion.strategy', strategy, ['None', 'Webhook'])]
-        : [requiredField('spec.conversion.strategy')]),
-    ...(webhook?.clientConfig ? [forbiddenField(at, text)] : []),
-    ...(versions.length > 0 ? [forbiddenField(versionsAt, text)] : []),
-  ];
-}
-
-/** As upstream, which takes name and namespace for each other here. */
-const toUpstreamOrder = ({
-  service,
-  ...rest
-}: NonNullable<NonNullable<Spec['conversion']>['webhook']>['clientConfig'] &
-  object): WebhookClientConfig =>
-  service
-    ? { ...rest, service: { ...service, name: service.namespace, namespace: service.name } }
-    : rest;
-
-function validateReviewVersions(versions: readonly string[], path: string): FieldError[] {
-  if (versions.length === 0) return [requiredField(path)];
-  const errors = versions.flatMap((version, index) => {
-    const at = `${path}[${index}]`;
-    if (versions.indexOf(version) < index) return [invalidField(at, version, 'duplicate version')];
-    const problem = dnsLabel1035Problem(version);
-    return problem === undefined ? [] : [invalidField(at, version, problem)];
-  });
-  if (!versions.some((version) => reviewVersions.includes(version)))
-    errors.push(
-      invalidField(path, versions, `must include at least one of ${reviewVersions.join(', ')}`),
-    );
   return errors;
 }
 

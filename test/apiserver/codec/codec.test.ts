@@ -9,6 +9,18 @@ import { findDuplicateKeys } from '../../../runtime/apiserver/codec/duplicate-ke
 import { decodeProtobuf, encodeProtobuf } from '../../../runtime/apiserver/protobuf/envelope.ts';
 import { startApi, type Api } from '../api-harness.ts';
 
+/** What the assertions below read of an object, a list or a Status. */
+interface Decoded {
+  readonly kind?: string;
+  readonly status?: unknown;
+  readonly reason?: string;
+  readonly data?: Readonly<Record<string, string>>;
+  readonly metadata?: { readonly name?: string; readonly uid?: string };
+  readonly items?: readonly Decoded[];
+}
+
+const decoded = (bytes: Buffer): Decoded => decodeProtobuf(bytes);
+
 const PROTOBUF = 'application/vnd.kubernetes.protobuf';
 const MAPS = '/api/v1/namespaces/default/configmaps';
 const DEPLOYMENTS = '/apis/apps/v1/namespaces/default/deployments';
@@ -103,18 +115,18 @@ describe('What bodies and answers may look like', () => {
       });
       const created = await send('POST', MAPS, headers, body);
       assert.deepEqual([created.code, created.type], [201, PROTOBUF]);
-      const object = decodeProtobuf(created.bytes) as any;
+      const object = decoded(created.bytes);
       assert.deepEqual(object.data, { a: '1' });
-      assert.ok(object.metadata.uid);
+      assert.ok(object.metadata?.uid);
 
       const plain = await send('GET', `${MAPS}/proto`);
       assert.deepEqual(plain.json.binaryData, { b: 'AAEC' });
       assert.equal(plain.json.immutable, undefined);
 
       const list = await send('GET', MAPS, { accept });
-      const { kind, items } = decodeProtobuf(list.bytes) as any;
+      const { kind, items } = decoded(list.bytes);
       assert.equal(kind, 'ConfigMapList');
-      assert.ok(items.some(({ metadata }: any) => metadata.name === 'proto'));
+      assert.ok(items?.some(({ metadata }) => metadata?.name === 'proto'));
 
       const options = encodeProtobuf({
         apiVersion: 'v1',
@@ -123,10 +135,10 @@ describe('What bodies and answers may look like', () => {
       });
       const refused = await send('DELETE', `${MAPS}/proto`, headers, options);
       assert.equal(refused.code, 409);
-      const status = decodeProtobuf(refused.bytes) as any;
+      const status = decoded(refused.bytes);
       assert.deepEqual([status.kind, status.reason], ['Status', 'Conflict']);
       const gone = await send('DELETE', `${MAPS}/proto`, headers);
-      assert.deepEqual([gone.code, (decodeProtobuf(gone.bytes) as any).status], [200, 'Success']);
+      assert.deepEqual([gone.code, decoded(gone.bytes).status], [200, 'Success']);
     });
 
     it('frames a watch by length', async () => {
@@ -138,7 +150,7 @@ describe('What bodies and answers may look like', () => {
       // The event is its type and the object, whose body starts with the magic bytes.
       assert.equal(bytes.subarray(6, 11).toString(), 'ADDED');
       const raw = bytes.subarray(bytes.indexOf('k8s\0'));
-      assert.equal((decodeProtobuf(raw) as any).metadata.name, 'watched');
+      assert.equal(decoded(raw).metadata?.name, 'watched');
     });
 
     it('gives way to JSON for kinds that have no messages', async () => {
